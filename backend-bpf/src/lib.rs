@@ -1,0 +1,1 @@
+//! Larrow's eBPF backend: binding, legalization, selection, register assignment, encoding, BTF and ELF.

@@ -1,0 +1,3 @@
+//! The `larrow` command.
+
+fn main() {}

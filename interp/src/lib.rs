@@ -1,0 +1,1 @@
+//! Larrow's reference interpreter.

@@ -1,0 +1,1 @@
+//! Larrow's SSA IR: types, functions, modules, text format, verifier, control-flow analyses.

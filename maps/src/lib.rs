@@ -1,0 +1,1 @@
+//! BPF maps in memory, with the kernel's flags and error codes.

@@ -1,0 +1,1 @@
+//! Larrow's pass manager, pipeline and passes.

@@ -1,0 +1,1 @@
+//! Every test that crosses crates: corpora, snapshots, differential and kernel tests.
