@@ -1,1 +1,33 @@
-//! Larrow's SSA IR: types, functions, modules, text format, verifier, control-flow analyses.
+//! Larrow's SSA IR: Go's channel operations as first-class ops, in the flavour of Go's `cmd/compile` (values in
+//! blocks, `Phi` as an op) on Cranelift's data structures.
+//!
+//! A [`Module`] holds [`Function`]s and the declarations they share ([`Decls`]): types, channels, maps, globals,
+//! sites. [`FuncBuilder`] builds; [`op`] is the table of ops.
+//!
+//! **Invariant:** this crate knows no target and no pass.
+
+pub mod builder;
+pub mod diag;
+pub mod entity;
+pub mod function;
+pub mod inst;
+pub mod module;
+pub mod op;
+pub mod runtime;
+pub mod types;
+
+pub use builder::FuncBuilder;
+pub use cranelift_entity;
+pub use diag::{Diagnostic, Entity, Severity, Span};
+pub use entity::{
+    Block, ChanId, FuncId, GlobalId, IntrinsicId, LocId, MapId, NamedId, SiteId, Slot, Type, Value,
+};
+pub use function::{BlockData, FuncKind, Function, SlotData};
+pub use inst::{Args, Aux, Inst, LookupRole, PanicWith, Pos, RecvForm, SelectCase, SelectShape, Terminator};
+pub use module::{
+    ChanDecl, Decls, GlobalDecl, GlobalSection, IntrinsicDecl, LocData, MapDecl, MapKind, Module, Named,
+    SiteDecl, SiteKind,
+};
+pub use op::{AuxKind, Effects, Family, Op, Rule};
+pub use runtime::{RuntimeFn, RuntimeSig, status};
+pub use types::{ChanDir, Field, Layout, NamedType, Space, TypeKind, TypeTable, align_up};
