@@ -19,7 +19,7 @@ use std::{
 use super::{
     codec::encode,
     inst::Inst,
-    opcode::{Callee, Imm64, Kind},
+    kind::{Callee, Imm64, Kind},
     text::write_bytes,
 };
 
@@ -151,7 +151,7 @@ mod tests {
     use super::{
         super::{
             inst::Inst,
-            opcode::Cond,
+            kind::Cond,
             reg::{Reg, Width},
         },
         *,

@@ -11,11 +11,11 @@
 //!   the field is reserved, else it selects this row among those of its byte). `wide` is a 64-bit immediate in two slots,
 //!   `low` a 32-bit one in two slots, whose upper half is reserved.
 //! * `Feature` is the [`Feature`](super::Feature) a target needs.
-//! * `kind` is the [`Kind`](super::Kind), spelled for [`kind!`](super::opcode).
+//! * `kind` is the [`Kind`](super::Kind), spelled for the `kind!` macro of [`opcode`](super::opcode).
 //! * The printed form is the kernel's syntax as llvm-objdump writes it, with the placeholders of [`text`](super::text).
 //!
 //! To add an instruction, add its row, then its `Kind` if it is of no kind yet (the compiler lists every place that must
-//! learn it), then a case in the tests of [`text`](super::text), which check that every row has one.
+//! learn it), then a line in `cases.txt`; a test checks that every row has one.
 
 /// Hands every row of the table to the macro `$with`.
 ///
