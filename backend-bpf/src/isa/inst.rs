@@ -16,8 +16,8 @@ use super::{
 /// **Invariant:** operands the opcode does not have are zero, and the immediate fits the opcode. So equal
 /// instructions compare equal, and encoding cannot fail.
 ///
-/// `off` is in bytes for memory and in slots for jumps, from
-/// the slot after the instruction; `imm` is sign-extended from 32 bits except for 64-bit immediates.
+/// `off` is in bytes for memory and in slots for jumps, counted from the slot after the jump; `imm` is sign-extended from
+/// 32 bits, except for 64-bit immediates.
 ///
 /// A jump whose distance is not known yet is built with distance 0 and completed with [`Inst::with_jump_distance`]. What
 /// a relocation fills in (a map, a callee) is built with 0 and named in the relocation.

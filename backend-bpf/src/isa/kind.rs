@@ -250,8 +250,8 @@ pub enum Packet {
 
 /// What an opcode does, for an exhaustive `match`.
 ///
-/// Every value of this type is an instruction of the table and the other way round, so [`Opcode::of`] and [`Opcode::kind`]
-/// are inverse and neither can fail.
+/// Every value of this type is an instruction of the table and the other way round, so
+/// [`Opcode::of`](super::Opcode::of) and [`Opcode::kind`](super::Opcode::kind) are inverse and neither can fail.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[allow(missing_docs, reason = "each field is described at its type")]
 pub enum Kind {
