@@ -57,13 +57,20 @@ impl ProgramNames for NoNames {}
 pub struct Listing<'a, N> {
     insts: &'a [Inst],
     names: &'a N,
+    start: usize,
     bytes: bool,
 }
 
 impl<'a, N: ProgramNames> Listing<'a, N> {
     /// The listing of a program that starts at slot 0.
     pub fn new(insts: &'a [Inst], names: &'a N) -> Listing<'a, N> {
-        Listing { insts, names, bytes: false }
+        Listing { insts, names, start: 0, bytes: false }
+    }
+
+    /// The same for a program whose first instruction is at that slot of its section; names are asked for by slots of the section.
+    #[must_use]
+    pub fn starting_at(self, start: usize) -> Listing<'a, N> {
+        Listing { start, ..self }
     }
 
     /// With a column of the encoded bytes, which llvm-objdump prints unless told not to.
@@ -74,16 +81,18 @@ impl<'a, N: ProgramNames> Listing<'a, N> {
 
     /// Each instruction with its slot.
     fn located(&self) -> impl Iterator<Item = (usize, Inst)> {
-        self.insts.iter().scan(0, |next, inst| {
+        self.insts.iter().scan(self.start, |next, inst| {
             let slot = *next;
             *next += inst.slots();
             Some((slot, *inst))
         })
     }
 
-    /// The slots that some instruction of the program points at.
+    /// The slots that some instruction of the program points at. One with a reference points there instead: before
+    /// relocation its distance means nothing.
     fn targets(&self) -> BTreeSet<usize> {
-        self.located().filter_map(|(slot, inst)| target(slot, inst)).collect()
+        let plain = self.located().filter(|(slot, inst)| self.names.reference(*slot, *inst).is_none());
+        plain.filter_map(|(slot, inst)| target(slot, inst)).collect()
     }
 
     /// The label of a slot: its name, or one made of its number where something points at it.
@@ -223,6 +232,19 @@ L1:
        3:\t95 00 00 00 00 00 00 00\texit
 ";
         assert_eq!(Listing::new(&insts, &NoNames).with_bytes().to_string(), expected);
+    }
+
+    #[test]
+    fn a_relocated_call_points_at_no_slot() {
+        struct Relocated;
+        impl ProgramNames for Relocated {
+            fn reference(&self, slot: usize, _: Inst) -> Option<Cow<'_, str>> {
+                (slot == 8).then(|| "callee".into())
+            }
+        }
+        let insts = [Inst::call_subprogram(-1), Inst::exit()];
+        let listing = Listing::new(&insts, &Relocated).starting_at(8).to_string();
+        assert_eq!(listing.lines().collect::<Vec<_>>(), ["       8:\tcall -0x1 <callee>", "       9:\texit"]);
     }
 
     #[test]

@@ -20,6 +20,7 @@
 /// Hands every row of the table to the macro `$with`.
 ///
 /// Whatever wants one item per instruction expands this: the [`Opcode`](super::Opcode) enum, its rows, the decoder's index.
+/// `define_opcodes!` in [`opcode`](super::opcode) shows the pattern that takes a row apart.
 macro_rules! for_each_inst {
     ($with:ident) => {
         $with! {
