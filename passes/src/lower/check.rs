@@ -1,17 +1,18 @@
 //! `check-lowered`: proves that no channel op is left.
 
-use larrow_ir::{Diagnostic, Entity, Family, FuncId, Function};
+use larrow_ir::{Decls, Diagnostic, Family, Function};
 
-/// An error per channel op that is left in a function. From here on a channel is a pointer that only runtime
-/// calls look into.
-pub fn check_lowered(id: FuncId, func: &Function) -> Vec<Diagnostic> {
-    let left = func.iter_insts().filter(|&(_, v)| func.inst(v).op.family() == Family::Channel);
-    left.map(|(_, v)| {
+use crate::manager::{Changed, PassCx, PassResult};
+
+/// Reports each channel op that is left. From here on a channel is an address that only runtime calls look into.
+pub(super) fn check(func: &mut Function, _: &mut Decls, cx: &mut PassCx<'_>) -> PassResult {
+    for (_, v) in func.iter_insts() {
         let inst = func.inst(v);
-        Diagnostic::error(format!("`{}` is left after the channel lowerings", inst.op))
-            .on(Entity::Value(id, v))
-            .at(inst.pos)
-            .help("the pipeline lacks the lowering pass of this op")
-    })
-    .collect()
+        if inst.op.family() == Family::Channel {
+            let left = Diagnostic::error(format!("`{}` is left after the channel lowerings", inst.op));
+            let help = "the pipeline lacks the lowering pass of this op";
+            cx.report(left.on(cx.on_value(v)).at(inst.pos).help(help));
+        }
+    }
+    Ok(Changed::No)
 }

@@ -17,30 +17,62 @@
 //! lowering gives each member's replacement and never needs the tuple.
 
 mod check;
+mod close;
 mod go;
 mod len_cap;
 mod make_chan;
-mod close;
 mod outcome;
 mod recv;
 mod select;
 mod send;
 
-pub use check::check_lowered;
-pub use close::lower_chan_close;
-pub use go::lower_go;
-pub use len_cap::lower_chan_len_cap;
-pub use make_chan::lower_make_chan;
-pub use outcome::{SITES_MAP, drop_outcomes, insert_map_lookup};
-pub use recv::lower_chan_recv;
-pub use select::lower_select;
-pub use send::lower_chan_send;
+pub use outcome::{SITES_MAP, lookup_site, sites_map};
 
 use larrow_ir::cranelift_entity::SecondaryMap;
 use larrow_ir::cranelift_entity::packed_option::PackedOption;
 use larrow_ir::{
     Aux, ChanId, Decls, FuncBuilder, Function, Inst, Op, SiteId, SiteKind, Type, TypeKind, Value,
 };
+
+use crate::manager::{Changed, Facts, FunctionPass, Pass, PassCx, PassResult};
+
+/// The rows, in order.
+pub fn rows() -> Vec<Pass> {
+    let lowers = |name, doc, body: Lowering| Pass::function(name, doc, body).required();
+    vec![
+        lowers("lower-make-chan", "MakeChan → makechan", Lowering(make_chan::lower)),
+        lowers("lower-go", "Go → newproc", Lowering(go::lower)),
+        lowers("lower-select", "Select → what its shape asks for, and the dispatch", Lowering(select::lower)),
+        lowers("lower-chan-send", "ChanSend → chansend1", Lowering(send::lower)).breaks(Facts::VALUES),
+        lowers("lower-chan-recv", "ChanRecv → chanrecv1 or chanrecv2", Lowering(recv::lower))
+            .breaks(Facts::VALUES),
+        lowers("lower-chan-close", "ChanClose → closechan", Lowering(close::lower)).breaks(Facts::VALUES),
+        lowers("lower-chan-len-cap", "ChanLen, ChanCap → chanlen, chancap", Lowering(len_cap::lower))
+            .breaks(Facts::VALUES),
+        Pass::function(
+            "insert-map-lookup",
+            "count each site's outcome in a map, or nothing under --no-hooks",
+            outcome::lower,
+        )
+        .required()
+        .needs("lower-chan-recv", "it counts the calls that receives became")
+        .needs("lower-chan-send", "it counts the calls that sends became")
+        .needs("lower-select", "it counts the arms that select cases became"),
+        Pass::function("check-lowered", "prove that no channel op is left", check::check)
+            .required()
+            .breaks(Facts::NONE)
+            .after("lower-chan-len-cap", "every lowering has run"),
+    ]
+}
+
+/// A lowering as a pass: it says whether it changed anything.
+struct Lowering(fn(&mut Function, &mut Decls) -> bool);
+
+impl FunctionPass for Lowering {
+    fn run(&self, func: &mut Function, decls: &mut Decls, _: &mut PassCx<'_>) -> PassResult {
+        Ok(Changed::from((self.0)(func, decls)))
+    }
+}
 
 /// What the members of lowered tuples became.
 #[derive(Default)]

@@ -12,8 +12,11 @@
 //! The counter is taken from the status word without a branch: two bits per status value in [`COUNTER_OF`].
 
 use larrow_ir::{
-    Aux, Decls, FuncBuilder, Function, Inst, LookupRole, MapDecl, MapId, MapKind, Op, Pos, SiteId, Slot, Type, Value,
+    Aux, Block, Decls, FuncBuilder, Function, LookupRole, MapDecl, MapId, MapKind, Op, Pos, SiteId, Slot,
+    Type, Value,
 };
+
+use crate::manager::{Changed, PassCx, PassResult};
 
 /// The map that holds a record per site, its key the site's number.
 pub const SITES_MAP: &str = "__sites";
@@ -27,9 +30,14 @@ const COUNTER_OF: u64 = {
     2 | 1 << (2 * SELECTED) | 3 << (2 * EXHAUSTED) | 1 << (2 * ABORT)
 };
 
-/// Turns every `Outcome` into its lookup and count. Declares the map on first use; its size is settled when
-/// the pipeline knows all sites: see [`declare_sites_map`].
-pub fn insert_map_lookup(func: &mut Function, decls: &mut Decls) -> bool {
+/// Turns every `Outcome` into its lookup and count, or takes it out if hooks are off.
+pub(super) fn lower(func: &mut Function, decls: &mut Decls, cx: &mut PassCx<'_>) -> PassResult {
+    let changed = if cx.options.hooks { insert(func, decls) } else { drop_outcomes(func) };
+    Ok(Changed::from(changed))
+}
+
+/// Turns every `Outcome` into its lookup and count. The map is declared on first use.
+fn insert(func: &mut Function, decls: &mut Decls) -> bool {
     let mut key_slot = None;
     let mut changed = false;
     for b in func.layout().to_vec() {
@@ -48,8 +56,8 @@ pub fn insert_map_lookup(func: &mut Function, decls: &mut Decls) -> bool {
 }
 
 /// Replaces the `Outcome` at `b[at]`.
-fn expand(func: &mut Function, decls: &mut Decls, b: larrow_ir::Block, at: usize, key: Slot) {
-    let map = declare_sites_map(decls);
+fn expand(func: &mut Function, decls: &mut Decls, b: Block, at: usize, key: Slot) {
+    let map = sites_map(decls);
     let on = func.split_block(b, at + 1);
     let outcome = func.block(b).insts[at];
     let inst = func.inst(outcome).clone();
@@ -92,14 +100,15 @@ fn add_one(build: &mut FuncBuilder<'_>, record: Value, status: Value) {
 }
 
 /// The map of site records, declared if it is not, with a record per site so far.
-pub fn declare_sites_map(decls: &mut Decls) -> MapId {
+pub fn sites_map(decls: &mut Decls) -> MapId {
     let entries = u32::try_from(decls.sites.len()).expect("fewer than 2³² sites").max(1);
     if let Some(map) = decls.maps.id(SITES_MAP) {
         let decl = &mut decls.maps[map];
         decl.max_entries = decl.max_entries.max(entries);
         return map;
     }
-    let fields = [("done", Type::U64), ("closed", Type::U64), ("blocked", Type::U64), ("contended", Type::U64)];
+    let fields =
+        [("done", Type::U64), ("closed", Type::U64), ("blocked", Type::U64), ("contended", Type::U64)];
     let record = decls.types.structure(&fields, false);
     decls.types.define("site", record);
     let value = decls.types.named_type("site");
@@ -115,12 +124,11 @@ pub fn declare_sites_map(decls: &mut Decls) -> MapId {
 }
 
 /// Takes every `Outcome` out.
-pub fn drop_outcomes(func: &mut Function, _: &mut Decls) -> bool {
-    let is_outcome = |inst: &Inst| inst.op == Op::Outcome;
+fn drop_outcomes(func: &mut Function) -> bool {
     let mut changed = false;
     for b in func.layout().to_vec() {
         func.retain(b, |func, v| {
-            let drop = is_outcome(func.inst(v));
+            let drop = func.inst(v).op == Op::Outcome;
             changed |= drop;
             !drop
         });

@@ -11,12 +11,17 @@ use larrow_ir::{Aux, Decls, FuncBuilder, Function, Inst, Op, RecvForm, RuntimeFn
 use super::{Members, elem_type, has_pointers, new_site, nil_elem, recv_temp, rewrite};
 
 /// Lowers every `ChanRecv`.
-pub fn lower_chan_recv(func: &mut Function, decls: &mut Decls) -> bool {
+pub(super) fn lower(func: &mut Function, decls: &mut Decls) -> bool {
     let mut members = Members::default();
-    let changed = rewrite(func, decls, |op| op == Op::ChanRecv, |build, v, inst| {
-        let (value, ok) = lower_one(build, &inst);
-        members.set(v, [value, ok]);
-    });
+    let changed = rewrite(
+        func,
+        decls,
+        |op| op == Op::ChanRecv,
+        |build, v, inst| {
+            let (value, ok) = lower_one(build, &inst);
+            members.set(v, [value, ok]);
+        },
+    );
     members.apply(func);
     changed
 }

@@ -16,13 +16,13 @@
 //! source index, the flag, and a value per receive case, zero in the arms of others.
 
 use larrow_ir::{
-    Aux, Block, Decls, FuncBuilder, Function, Op, Pos, RecvForm, RuntimeFn, SelectCase, SelectShape, SiteId, SiteKind,
-    Type, Value,
+    Aux, Block, Decls, FuncBuilder, Function, Op, Pos, RecvForm, RuntimeFn, SelectCase, SelectShape, SiteId,
+    SiteKind, Type, Value,
 };
 use smallvec::SmallVec;
 
 use super::{Members, elem_type, has_pointers, new_site, nil_elem, recv_temp, send_operand, zero};
-use crate::generic::remove_unreachable;
+use crate::generic::deadcode::drop_unreachable;
 
 /// A communication clause with its operands ready to be passed to the runtime.
 struct Case {
@@ -48,7 +48,7 @@ struct Arm {
 }
 
 /// Lowers every `Select`.
-pub fn lower_select(func: &mut Function, decls: &mut Decls) -> bool {
+pub(super) fn lower(func: &mut Function, decls: &mut Decls) -> bool {
     let mut members = Members::default();
     let mut changed = false;
     let mut cut = false;
@@ -65,7 +65,7 @@ pub fn lower_select(func: &mut Function, decls: &mut Decls) -> bool {
     }
     members.apply(func);
     if cut {
-        remove_unreachable(func);
+        drop_unreachable(func);
     }
     changed
 }
@@ -154,7 +154,9 @@ fn default_arm(build: &mut FuncBuilder<'_>) -> Arm {
 fn single(build: &mut FuncBuilder<'_>, case: &Case) -> Arm {
     let (callee, ok) = match case.case {
         SelectCase::Send => (RuntimeFn::ChanSend1, false),
-        SelectCase::Recv(RecvForm::Discard) | SelectCase::RecvInto(RecvForm::Discard) => (RuntimeFn::ChanRecv1, false),
+        SelectCase::Recv(RecvForm::Discard) | SelectCase::RecvInto(RecvForm::Discard) => {
+            (RuntimeFn::ChanRecv1, false)
+        }
         SelectCase::Recv(RecvForm::Value | RecvForm::CommaOk)
         | SelectCase::RecvInto(RecvForm::Value | RecvForm::CommaOk) => (RuntimeFn::ChanRecv2, true),
     };
@@ -165,16 +167,15 @@ fn single(build: &mut FuncBuilder<'_>, case: &Case) -> Arm {
 
 /// One case and a default: the non-blocking call and a branch.
 fn single_or_default(build: &mut FuncBuilder<'_>, case: &Case) -> Vec<Arm> {
-    let (call, selected, ok) = if case.case.is_recv() {
+    let (selected, ok) = if case.case.is_recv() {
         let call = build.call_runtime(RuntimeFn::SelectNbRecv, Type::UNIT, &[case.elem, case.chan]);
         build.outcome(call, case.site);
-        (call, build.extract(call, 0), Some(build.extract(call, 1)))
+        (build.extract(call, 0), Some(build.extract(call, 1)))
     } else {
         let call = build.call_runtime(RuntimeFn::SelectNbSend, Type::UNIT, &[case.chan, case.elem]);
         build.outcome(call, case.site);
-        (call, call, None)
+        (call, None)
     };
-    debug_assert!(build.func.is_live(call));
     let (taken, default) = (build.block(), build.block());
     build.branch(selected, taken, default);
     build.switch_to(taken);
@@ -262,7 +263,12 @@ fn store_scases(build: &mut FuncBuilder<'_>, cases: &[Case], numbered: &[usize])
 
 /// Sends every arm to the rest of the block and merges the results there: index, flag, and a value for each
 /// receive case that has one.
-fn join(build: &mut FuncBuilder<'_>, arms: &[Arm], rest: Block, loads: &[Option<Type>]) -> Vec<Option<Value>> {
+fn join(
+    build: &mut FuncBuilder<'_>,
+    arms: &[Arm],
+    rest: Block,
+    loads: &[Option<Type>],
+) -> Vec<Option<Value>> {
     if let [only] = arms {
         build.switch_to(only.end);
         let values = loads.iter().enumerate().map(|(place, ty)| match (ty, only.loaded) {
@@ -279,13 +285,15 @@ fn join(build: &mut FuncBuilder<'_>, arms: &[Arm], rest: Block, loads: &[Option<
         .enumerate()
         .map(|(place, ty)| {
             ty.map(|ty| {
-                arms.iter().map(|arm| match arm.loaded {
-                    Some((loaded, value)) if loaded == place => value,
-                    _ => {
-                        build.switch_to(arm.end);
-                        zero(build, ty)
-                    }
-                }).collect()
+                arms.iter()
+                    .map(|arm| match arm.loaded {
+                        Some((loaded, value)) if loaded == place => value,
+                        _ => {
+                            build.switch_to(arm.end);
+                            zero(build, ty)
+                        }
+                    })
+                    .collect()
             })
         })
         .collect();
