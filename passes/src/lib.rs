@@ -7,6 +7,7 @@
 //! **Invariant:** this crate knows no target. A target contributes rows and analyses from outside.
 
 pub mod generic;
+pub mod lower;
 pub mod manager;
 mod standard;
 

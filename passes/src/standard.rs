@@ -1,5 +1,6 @@
 //! The standard pipeline: its rows in order, with the reasons for it.
 
+use crate::lower;
 use crate::manager::{HookPoint, Pass, Pipeline};
 
 /// The generic rows before channels are lowered.
@@ -9,7 +10,7 @@ pub fn generic_early() -> Vec<Pass> {
 
 /// The rows that lower channel ops to runtime calls.
 pub fn lowering() -> Vec<Pass> {
-    Vec::new()
+    lower::rows()
 }
 
 /// The generic rows after lowering, the inliner among them.
