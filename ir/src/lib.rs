@@ -7,6 +7,7 @@
 //! **Invariant:** this crate knows no target and no pass.
 
 pub mod builder;
+pub mod cfg;
 pub mod diag;
 pub mod entity;
 pub mod function;
