@@ -16,6 +16,7 @@ pub mod module;
 pub mod op;
 pub mod runtime;
 pub mod types;
+pub mod verify;
 
 pub use builder::FuncBuilder;
 pub use cranelift_entity;
