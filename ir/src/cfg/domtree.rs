@@ -302,10 +302,19 @@ impl DomTree {
 }
 
 /// Which block every path from a block to an end of the function goes through.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, Debug)]
 pub struct PostDomTree {
     ipdom: SecondaryMap<Block, Option<Block>>,
     tree: Tree,
+    /// The children of the virtual exit.
+    last: Vec<Block>,
+}
+
+/// The virtual exit's number, which depends on how many ids there ever were, does not tell trees apart.
+impl PartialEq for PostDomTree {
+    fn eq(&self, other: &PostDomTree) -> bool {
+        self.last == other.last && self.ipdom == other.ipdom
+    }
 }
 
 impl PostDomTree {
@@ -324,7 +333,9 @@ impl PostDomTree {
         for (i, &p) in parent.iter().enumerate().filter(|(_, p)| **p != NONE && **p != exit) {
             ipdom[Block::new(i)] = Some(Block::from_u32(p));
         }
-        PostDomTree { ipdom, tree: Tree::new(&parent, exit) }
+        let tree = Tree::new(&parent, exit);
+        let last = tree.children(exit).iter().map(|&i| Block::from_u32(i)).collect();
+        PostDomTree { ipdom, tree, last }
     }
 
     /// The nearest block that every path from `b` to an end goes through, if there is one.

@@ -4,8 +4,8 @@
 use cranelift_entity::{EntityRef, EntitySet};
 use petgraph::Direction;
 use petgraph::visit::{
-    Data, GraphBase, GraphRef, IntoEdgeReferences, IntoEdges, IntoNeighbors, IntoNeighborsDirected,
-    IntoNodeIdentifiers, NodeCount, NodeIndexable, VisitMap, Visitable,
+    Data, GraphBase, GraphRef, IntoEdgeReferences, IntoEdges, IntoEdgesDirected, IntoNeighbors,
+    IntoNeighborsDirected, IntoNodeIdentifiers, NodeCount, NodeIndexable, VisitMap, Visitable,
 };
 use smallvec::SmallVec;
 
@@ -77,6 +77,19 @@ impl IntoEdges for CfgRef<'_> {
     type Edges = Edges;
     fn edges(self, b: Block) -> Edges {
         self.edges_from(b).into_iter()
+    }
+}
+
+impl IntoEdgesDirected for CfgRef<'_> {
+    type EdgesDirected = Edges;
+    fn edges_directed(self, b: Block, direction: Direction) -> Edges {
+        match direction {
+            Direction::Outgoing => self.edges(b),
+            Direction::Incoming => {
+                let edges: SmallVec<[Edge; 4]> = self.0.preds(b).iter().map(|&p| (p, b, &())).collect();
+                edges.into_iter()
+            }
+        }
     }
 }
 

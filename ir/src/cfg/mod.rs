@@ -5,15 +5,21 @@
 //!
 //! **Invariant:** every edge leads to a live block (what the verifier checks first).
 
+pub mod callgraph;
 pub mod domtree;
 pub mod frontier;
 pub mod graph;
+pub mod liveness;
+pub mod loops;
 pub mod order;
 
 #[cfg(test)]
 pub(crate) mod draw;
 
+pub use callgraph::{CallGraph, CallKind};
 pub use domtree::{DomTree, PostDomTree};
 pub use frontier::Frontier;
 pub use graph::CfgRef;
+pub use liveness::{Death, Liveness, UsePoint};
+pub use loops::{Loop, LoopData, LoopForest};
 pub use order::Rpo;
