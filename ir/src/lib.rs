@@ -7,6 +7,7 @@
 //! **Invariant:** this crate knows no target and no pass.
 
 pub mod builder;
+pub mod cfg;
 pub mod diag;
 pub mod entity;
 pub mod function;
@@ -15,6 +16,7 @@ pub mod module;
 pub mod op;
 pub mod runtime;
 pub mod types;
+pub mod verify;
 
 pub use builder::FuncBuilder;
 pub use cranelift_entity;
