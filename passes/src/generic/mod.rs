@@ -5,6 +5,7 @@ pub mod critical;
 pub mod deadcode;
 pub mod fold;
 pub mod fuse;
+pub mod mem2reg;
 pub mod opt;
 pub mod phielim;
 pub(crate) mod replace;
