@@ -1,1 +1,6 @@
 //! Larrow's eBPF backend: binding, legalization, selection, register assignment, encoding, BTF and ELF.
+
+pub mod btf;
+#[cfg(feature = "kernel")]
+pub mod kernel;
+pub mod object;
