@@ -62,9 +62,11 @@ pub struct StringTable<'a> {
 }
 
 impl<'a> StringTable<'a> {
-    /// The string at `offset`; none if that lies outside, is not ended, or is no UTF-8.
+    /// The string at `offset`; none if that lies outside, is no UTF-8, or does not end within 4096 bytes: a file may
+    /// refer to one string any number of times, so that longer ones could fill the memory.
     pub fn get(&self, offset: u32) -> Option<&'a str> {
         let rest = self.bytes.get(offset as usize..)?;
+        let rest = rest.get(..4096).unwrap_or(rest);
         let end = rest.iter().position(|&b| b == 0)?;
         std::str::from_utf8(&rest[..end]).ok()
     }
