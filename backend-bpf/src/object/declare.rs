@@ -1,34 +1,39 @@
 //! Declarations in BTF: maps, data sections, and functions that came without a type.
 
-use super::{DataSection, Function, Layout, MapSpec, Object, ObjectError};
+use super::{DataSection, DataSymbol, Function, Layout, Line, MapSpec, Object, ObjectError};
 use crate::btf::{Btf, DataEntry, IntEncoding, Linkage, Member, Parameter, Type, TypeId, VariableLinkage};
 
 /// Bytes a map takes in `.maps` for each of its attributes: a pointer.
 pub(super) const ATTRIBUTE: u32 = 8;
 
-/// The types of an object with everything declared, and what the writer needs to know of it.
-pub(super) struct Declared {
-    pub(super) btf: Btf,
-    /// Size of each map's entry in `.maps`, in bytes.
-    pub(super) map_sizes: Vec<u32>,
-    /// The types of the programs, then of the subprograms.
-    pub(super) functions: Vec<TypeId>,
+/// A copy of the object that lacks nothing: maps and data sections are declared, every function has a type and, if
+/// any function has lines, a line at its start. With it, the size of each map's entry in `.maps`, in bytes.
+pub(crate) fn complete(object: &Object) -> Result<(Object, Vec<u32>), ObjectError> {
+    let mut object = object.clone();
+    let map_sizes = declare_maps(&mut object.btf, &object.maps)?;
+    for section in &object.globals {
+        declare_data(&mut object.btf, section);
+    }
+    let with_lines = object.functions().any(|function| !function.lines.is_empty());
+    let programs = object.programs.iter_mut().map(|program| (&mut program.function, Linkage::Global));
+    let subprograms = object.subprograms.iter_mut().map(|function| (function, Linkage::Static));
+    for (function, linkage) in programs.chain(subprograms) {
+        function.btf = Some(function_type(&mut object.btf, function, linkage));
+        if with_lines {
+            start_line(function);
+        }
+    }
+    Ok((object, map_sizes))
 }
 
-/// Adds to a copy of the object's types what declares its maps, data and functions.
-pub(super) fn declare(object: &Object) -> Result<Declared, ObjectError> {
-    let mut btf = object.btf.clone();
-    let map_sizes = declare_maps(&mut btf, &object.maps)?;
-    for section in &object.globals {
-        declare_data(&mut btf, section);
+/// Makes the first line start with the function: the kernel wants that of all functions if any has lines.
+fn start_line(function: &mut Function) {
+    if function.lines.first().is_some_and(|line| line.offset == 0) {
+        return;
     }
-    let programs = object.programs.iter().map(|program| (&program.function, Linkage::Global));
-    let subprograms = object.subprograms.iter().map(|function| (function, Linkage::Static));
-    let functions = programs
-        .chain(subprograms)
-        .map(|(function, linkage)| function_type(&mut btf, function, linkage))
-        .collect();
-    Ok(Declared { btf, map_sizes, functions })
+    let unknown = Line { offset: 0, file: String::new(), line: 0, column: 0, text: String::new() };
+    let first = function.lines.first().map_or(unknown, |line| Line { offset: 0, ..line.clone() });
+    function.lines.insert(0, first);
 }
 
 /// The function's own type, or `int f(void *ctx)`: the kernel wants all functions described or none, and looks at the
@@ -103,12 +108,12 @@ fn number(btf: &mut Btf, attributes: &mut Vec<(&'static str, TypeId)>, name: &'s
 
 /// Declares a data section if all of its variables have types; without, it is a map of plain bytes.
 fn declare_data(btf: &mut Btf, data: &DataSection) {
-    let typed = |symbol: &super::DataSymbol| symbol.btf.map(|ty| (symbol.clone(), ty));
+    let typed = |symbol: &DataSymbol| symbol.btf.map(|ty| (symbol.clone(), ty));
     let Some(symbols) = data.symbols.iter().map(typed).collect::<Option<Vec<_>>>() else { return };
     if symbols.is_empty() {
         return;
     }
-    let entry = |(symbol, ty): (super::DataSymbol, TypeId)| {
+    let entry = |(symbol, ty): (DataSymbol, TypeId)| {
         let linkage = VariableLinkage::Global;
         let variable = btf.add(Type::Variable { name: symbol.name, ty, linkage });
         DataEntry { variable, offset: symbol.offset, size: symbol.size }

@@ -37,6 +37,11 @@ pub struct Placed {
 /// What [`Object::check`] finds; a program index out of range; more code than a call can cross.
 pub fn link(object: &Object, program: usize) -> Result<Linked, ObjectError> {
     object.check()?;
+    link_checked(object, program)
+}
+
+/// As [`link`], for an object that has been checked.
+pub(crate) fn link_checked(object: &Object, program: usize) -> Result<Linked, ObjectError> {
     let Some(program) = object.programs.get(program) else {
         let what = format!("the object has {} programs", object.programs.len());
         return Err(ObjectError::invalid(format!("program number {program}"), what));

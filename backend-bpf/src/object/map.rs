@@ -80,6 +80,47 @@ impl MapKind {
     }
 }
 
+impl MapKind {
+    /// Whether the kernel takes types for keys and values of such a map.
+    pub fn takes_types(self) -> bool {
+        match self {
+            Self::Hash
+            | Self::Array
+            | Self::ProgArray
+            | Self::PercpuHash
+            | Self::PercpuArray
+            | Self::LruHash
+            | Self::LruPercpuHash
+            | Self::LpmTrie
+            | Self::CgroupStorage
+            | Self::PercpuCgroupStorage
+            | Self::SkStorage
+            | Self::InodeStorage
+            | Self::TaskStorage
+            | Self::CgrpStorage => true,
+            Self::PerfEventArray
+            | Self::StackTrace
+            | Self::CgroupArray
+            | Self::ArrayOfMaps
+            | Self::HashOfMaps
+            | Self::Devmap
+            | Self::DevmapHash
+            | Self::Sockmap
+            | Self::Sockhash
+            | Self::Cpumap
+            | Self::Xskmap
+            | Self::ReuseportSockarray
+            | Self::Queue
+            | Self::Stack
+            | Self::StructOps
+            | Self::Ringbuf
+            | Self::UserRingbuf
+            | Self::BloomFilter
+            | Self::Arena => false,
+        }
+    }
+}
+
 /// How a key or value is described: the map then has its size, or its type, which gives the size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {

@@ -21,10 +21,18 @@ mod write;
 
 use crate::btf::{Btf, BtfError, TypeId};
 
+#[cfg(feature = "kernel")]
+pub(crate) use declare::complete;
+#[cfg(feature = "kernel")]
+pub(crate) use link::link_checked;
 pub use link::{Linked, Placed, link};
 pub use map::{Layout, MapKind, MapSpec};
 pub use read::read;
 pub use section::{ProgramKind, ProgramSection};
+#[cfg(feature = "kernel")]
+pub(crate) use slot::{PSEUDO_MAP_FD, PSEUDO_MAP_VALUE, SLOT, set_immediate, set_src};
+#[cfg(feature = "kernel")]
+pub(crate) use write::line_record;
 pub use write::write;
 
 /// Everything an object file holds.

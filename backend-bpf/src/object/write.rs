@@ -10,9 +10,9 @@ use object::write::{Relocation as ElfRelocation, SectionId, Symbol, SymbolId, Sy
 use object::{Architecture, BinaryFormat, Endianness, RelocationFlags, SectionKind, SymbolFlags, elf};
 use object::{SymbolKind, SymbolScope};
 
-use super::declare::{Declared, declare};
+use super::declare::complete;
 use super::slot::{PSEUDO_CALL, SLOT, blank, set_immediate, set_src, shape};
-use super::{Contents, DataSection, Function, Object, ObjectError, Relocation, Target};
+use super::{Contents, DataSection, Function, Line, Object, ObjectError, Relocation, Target};
 use crate::btf::Strings;
 use crate::btf::ext::{BtfExt, FuncInfo, LineInfo, SectionInfo, pack_line_column};
 
@@ -22,9 +22,9 @@ use crate::btf::ext::{BtfExt, FuncInfo, LineInfo, SectionInfo, pack_line_column}
 /// What [`Object::check`] finds, names that BTF does not take, and [`Target::Extern`].
 pub fn write(object: &Object) -> Result<Vec<u8>, ObjectError> {
     object.check()?;
-    let declared = declare(object)?;
+    let (object, map_sizes) = complete(object)?;
     let mut writer = Writer {
-        object,
+        object: &object,
         elf: object::write::Object::new(BinaryFormat::Elf, Architecture::Bpf, Endianness::Little),
         maps: Vec::new(),
         data: Vec::new(),
@@ -32,18 +32,16 @@ pub fn write(object: &Object) -> Result<Vec<u8>, ObjectError> {
         places: Vec::new(),
         strings: Strings::new(),
         ext: BtfExt::default(),
-        with_lines: object.functions().any(|function| !function.lines.is_empty()),
     };
     writer.license();
-    writer.maps(&declared);
+    writer.maps(&map_sizes);
     writer.data();
-    let mut functions = declared.functions.iter();
-    writer.functions(&mut functions)?;
+    writer.functions()?;
     for custom in &object.custom {
         let id = writer.section(&custom.name, SectionKind::Other);
         writer.elf.append_section_data(id, &custom.bytes, 1);
     }
-    writer.types(&declared)?;
+    writer.types()?;
     writer.elf.write().map_err(|error| ObjectError::invalid("the ELF file", error.to_string()))
 }
 
@@ -60,8 +58,6 @@ struct Writer<'a> {
     places: Vec<u32>,
     strings: Strings,
     ext: BtfExt,
-    /// Whether any function has lines: then all must.
-    with_lines: bool,
 }
 
 impl Writer<'_> {
@@ -99,12 +95,12 @@ impl Writer<'_> {
         self.symbol("_license", SymbolKind::Data, id, 0, text.len() as u64);
     }
 
-    fn maps(&mut self, declared: &Declared) {
+    fn maps(&mut self, sizes: &[u32]) {
         if self.object.maps.is_empty() {
             return;
         }
         let id = self.section(".maps", SectionKind::Data);
-        for (map, &size) in self.object.maps.iter().zip(&declared.map_sizes) {
+        for (map, &size) in self.object.maps.iter().zip(sizes) {
             let offset = self.elf.append_section_data(id, &vec![0; size as usize], 8);
             let symbol = self.symbol(&map.name, SymbolKind::Data, id, offset, size.into());
             self.maps.push(symbol);
@@ -141,7 +137,7 @@ impl Writer<'_> {
     }
 
     /// Writes the code, subprograms last but placed first, for the programs' calls hold their offsets.
-    fn functions(&mut self, types: &mut std::slice::Iter<'_, crate::btf::TypeId>) -> Result<(), ObjectError> {
+    fn functions(&mut self) -> Result<(), ObjectError> {
         if !self.object.subprograms.is_empty() {
             self.text = Some(self.section(".text", SectionKind::Text));
             let mut offset = 0usize;
@@ -155,7 +151,7 @@ impl Writer<'_> {
         let programs =
             self.object.programs.iter().map(|program| (program.section.as_str(), &program.function));
         let subprograms = self.object.subprograms.iter().map(|function| (".text", function));
-        for ((name, function), &ty) in programs.chain(subprograms).zip(types) {
+        for (name, function) in programs.chain(subprograms) {
             let (id, info) = match (sections.get(name), self.text) {
                 (Some(&found), _) => found,
                 (None, text) => {
@@ -169,6 +165,7 @@ impl Writer<'_> {
                 }
             };
             let offset = self.function(id, function)?;
+            let ty = function.btf.unwrap_or_default();
             self.ext.sections[info].functions.push(FuncInfo { offset, ty });
             let lines = self.lines(function, offset);
             self.ext.sections[info].lines.extend(lines);
@@ -254,30 +251,15 @@ impl Writer<'_> {
         (self.elf.section_symbol(self.data[section].0), offset)
     }
 
-    /// The line records of a function that starts at `base`. If any function has lines, all must have one at their
-    /// start, so that is made up where it is missing.
+    /// The line records of a function that starts at `base`.
     fn lines(&mut self, function: &Function, base: u32) -> Vec<LineInfo> {
-        if !self.with_lines {
-            return Vec::new();
-        }
-        let mut records: Vec<LineInfo> = Vec::with_capacity(function.lines.len() + 1);
-        for line in &function.lines {
-            let file = self.strings.intern(clip(&line.file));
-            let text = self.strings.intern(clip(&line.text));
-            let line_column = pack_line_column(line.line, line.column);
-            records.push(LineInfo { offset: base + line.offset, file, text, line_column });
-        }
-        if records.first().is_none_or(|record| record.offset != base) {
-            let unknown = LineInfo { offset: base, file: 0, text: 0, line_column: 0 };
-            let first = records.first().map_or(unknown, |first| LineInfo { offset: base, ..*first });
-            records.insert(0, first);
-        }
-        records
+        let strings = &mut self.strings;
+        function.lines.iter().map(|line| line_record(line, base, strings)).collect()
     }
 
-    fn types(&mut self, declared: &Declared) -> Result<(), ObjectError> {
+    fn types(&mut self) -> Result<(), ObjectError> {
         let ext = self.ext.to_bytes(&mut self.strings);
-        let types = declared.btf.to_bytes_with(&mut self.strings)?;
+        let types = self.object.btf.to_bytes_with(&mut self.strings)?;
         let mut tables = vec![(".BTF", types)];
         if !self.ext.sections.is_empty() {
             tables.push((".BTF.ext", ext));
@@ -288,6 +270,12 @@ impl Writer<'_> {
         }
         Ok(())
     }
+}
+
+/// The record of a line of a function that starts at `base`, both in bytes.
+pub(crate) fn line_record(line: &Line, base: u32, strings: &mut Strings) -> LineInfo {
+    let (file, text) = (strings.intern(clip(&line.file)), strings.intern(clip(&line.text)));
+    LineInfo { offset: base + line.offset, file, text, line_column: pack_line_column(line.line, line.column) }
 }
 
 /// A source line's first kilobyte: more helps nobody who reads the verifier's log.
