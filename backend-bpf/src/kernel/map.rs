@@ -31,6 +31,9 @@ impl UpdateMode {
     }
 }
 
+/// A key and its value.
+pub type Entry = (Vec<u8>, Vec<u8>);
+
 /// A map in the kernel; it goes when it is dropped and no program uses it.
 #[derive(Debug)]
 pub struct Map {
@@ -246,7 +249,7 @@ impl Map {
     ///
     /// # Errors
     /// As [`next_key`](Self::next_key).
-    pub fn entries(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, KernelError> {
+    pub fn entries(&self) -> Result<Vec<Entry>, KernelError> {
         let mut entries = Vec::new();
         let mut key = self.next_key(None)?;
         // A key that goes while this looks sends the kernel back to the start: no more rounds than there is room for.

@@ -26,7 +26,7 @@ use crate::object::ObjectError;
 pub use info::ProgramInfo;
 pub use load::{LoadOptions, LoadedObject};
 pub use log::{LogLevel, VerifierStats};
-pub use map::{Map, UpdateMode, possible_cpus};
+pub use map::{Entry, Map, UpdateMode, possible_cpus};
 pub use mmap::MappedValues;
 pub use probe::{Kernel, KernelVersion, StatsGuard, Unavailable};
 pub use program::{LoadedBtf, Program};

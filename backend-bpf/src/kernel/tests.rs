@@ -1,11 +1,12 @@
 //! Against the running kernel. Without the privilege each test says so, and passes.
 
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::Ordering;
 
 use super::*;
 use crate::btf::{Btf, IntEncoding, Member, Type};
-use crate::object::tests::{function, insn, sample};
-use crate::object::{Layout, MapKind, MapSpec, Object, Program as ObjectProgram, Target, write};
+use crate::object::tests::{CLANG, function, insn, sample};
+use crate::object::{Layout, MapKind, MapSpec, Object, Program as ObjectProgram, Target, read, write};
 
 /// Whether BPF can be used; says so if not.
 fn privileged(test: &str) -> bool {
@@ -248,4 +249,46 @@ fn statistics_count_runs_while_they_are_on() {
     program.test_run(&RunInput { repeat: 7, ..RunInput::default() }).expect("runs");
     assert_eq!(program.info().expect("the kernel tells").run_count, 7);
     drop(guard);
+}
+
+#[test]
+fn an_object_of_clangs_loads_and_runs_also_in_our_form() {
+    if !privileged("an_object_of_clangs_loads_and_runs_also_in_our_form") {
+        return;
+    }
+    let ours = write(&read(CLANG).expect("readable")).expect("well formed");
+    for bytes in [CLANG, &ours] {
+        let loaded = LoadedObject::load_bytes(bytes).expect("the verifier takes it");
+        let run =
+            |name| loaded.program(name).expect("there").test_run(&RunInput::default()).expect("runs").retval;
+        assert_eq!([run("one"), run("two"), run("three")], [2, 2, 6]);
+        let seen = loaded.map("seen").expect("there").entries().expect("goes through");
+        assert_eq!(seen.len(), 4);
+        assert!(seen.iter().all(|(key, value)| value[..4] == key[..] && value[8] == 11));
+        let data = loaded.map(".data").expect("there").mmap().expect("it can be mapped");
+        assert_eq!(data.words64()[0].swap(1, Ordering::Relaxed), 5);
+        assert_eq!(run("one"), 2);
+        let bss = loaded.map(".bss").expect("there").lookup(&[0; 4]).expect("looks").expect("there");
+        let mut words: Vec<_> = bss.chunks(8).map(|word| word[0]).collect();
+        words.sort_unstable();
+        // `hidden` counted seven leaves, `total` 5 + 5 + 1.
+        assert_eq!(words, [7, 11]);
+    }
+}
+
+#[test]
+fn nothing_is_left_open() {
+    if !privileged("nothing_is_left_open") {
+        return;
+    }
+    let object = sample();
+    let open = || {
+        let loaded = LoadedObject::load(&object).expect("loads");
+        loaded.map("counts").expect("there").mmap().expect("maps");
+        loaded.program("looper").expect("there").as_fd().as_raw_fd()
+    };
+    // Descriptors are given out lowest first: leaks would push them up by eight a round. Other tests run beside this.
+    let first = open();
+    let last = (0..200).map(|_| open()).last();
+    assert!(last.is_some_and(|last| last < first + 400), "from {first} to {last:?}");
 }

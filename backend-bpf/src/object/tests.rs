@@ -278,3 +278,46 @@ fn files_for_other_machines_are_named() {
     let error = read(&bytes).expect_err("x86-64").to_string();
     assert!(error.contains("machine is 62"), "{error}");
 }
+
+/// What clang 19 makes of `testdata/clang.c`.
+pub(crate) const CLANG: &[u8] = include_bytes!("testdata/clang.o");
+
+#[test]
+fn an_object_of_clangs_is_understood() {
+    let object = read(CLANG).expect("clang's objects are readable");
+    let names =
+        |functions: &[&Function]| functions.iter().map(|f| f.name.clone()).collect::<Vec<_>>().join(" ");
+    let programs: Vec<_> = object.programs.iter().map(|program| &program.function).collect();
+    assert_eq!(names(&programs), "one two three");
+    assert_eq!(names(&object.subprograms.iter().collect::<Vec<_>>()), "visible leaf callback");
+    assert_eq!(object.programs[2].section, "tc");
+    let [seen, ring] = &object.maps[..] else { panic!("two maps: {:?}", object.maps) };
+    assert_eq!((seen.name.as_str(), seen.kind, seen.max_entries), ("seen", MapKind::Hash, 8));
+    assert_eq!((seen.key.size(&object.btf), seen.value.size(&object.btf)), (Ok(4), Ok(16)));
+    assert_eq!((ring.kind, ring.max_entries, ring.key), (MapKind::Ringbuf, 4096, Layout::None));
+    let targets = |name: &str| {
+        let function = object.functions().find(|f| f.name == name).expect("it is there");
+        function.relocations.iter().map(|r| r.target.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(targets("one"), [Target::Subprogram(0)]);
+    assert_eq!(targets("two"), [Target::Subprogram(1)]);
+    assert_eq!(targets("three"), [Target::FunctionAddress(2), Target::Subprogram(0)]);
+    // clang itself resolves calls within .text.
+    assert!(targets("callback").contains(&Target::Subprogram(1)));
+    assert!(targets("leaf").contains(&Target::Map(0)));
+    for name in ["total", "hidden", "step", "limit"] {
+        let mut symbols = object.globals.iter().flat_map(|section| &section.symbols);
+        let symbol = symbols.find(|symbol| symbol.name == name).expect(name);
+        assert!((symbol.size, symbol.btf.is_some()) == (8, true), "{symbol:?}");
+    }
+    let line = &object.programs[1].function.lines[0];
+    assert!(line.file.ends_with("clang.c") && line.line > 30 && !line.text.is_empty(), "{line:?}");
+    // Our own form of it says the same.
+    let again = read(&write(&object).expect("well formed")).expect("readable");
+    for (new, old) in again.functions().zip(object.functions()) {
+        assert_eq!((&new.relocations, &new.lines), (&old.relocations, &old.lines), "{}", old.name);
+    }
+    for len in 0..CLANG.len() {
+        assert!(read(&CLANG[..len]).is_err(), "{len} bytes");
+    }
+}
