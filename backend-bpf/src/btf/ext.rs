@@ -3,6 +3,8 @@
 //! Offsets in the file are in bytes from the start of the ELF section; the kernel wants them in instructions from the
 //! start of the program, which is why nothing here is handed to it unchanged.
 
+use std::collections::HashMap;
+
 use super::decode::{Cursor, StringTable, part};
 use super::encode::MAGIC;
 use super::{BtfError, Strings, TypeId};
@@ -104,12 +106,13 @@ impl BtfExt {
         header.u16()?;
         let base = header.u32()?;
         let mut ext = Self::default();
+        let mut places = HashMap::new();
         for table in [Table::Functions, Table::Lines] {
             let (start, len) = (header.u32()?, header.u32()?);
             part(bytes, base, start, len, "records")?;
             let begin = base as usize + start as usize;
             let cursor = Cursor::new(&bytes[..begin + len as usize], begin);
-            ext.table(cursor, begin + len as usize, table, strings)?;
+            ext.table(cursor, begin + len as usize, table, strings, &mut places)?;
         }
         if base >= HEADER_LEN {
             let (start, len) = (header.u32()?, header.u32()?);
@@ -121,12 +124,13 @@ impl BtfExt {
         Ok(ext)
     }
 
-    fn table(
+    fn table<'s>(
         &mut self,
         mut cursor: Cursor<'_>,
         end: usize,
         table: Table,
-        strings: StringTable<'_>,
+        strings: StringTable<'s>,
+        places: &mut HashMap<&'s str, usize>,
     ) -> Result<(), BtfError> {
         if cursor.at() == end {
             return Ok(());
@@ -140,7 +144,7 @@ impl BtfExt {
             let at = cursor;
             let (name, count) = (cursor.u32()?, cursor.u32()?);
             let name = strings.get(name).ok_or_else(|| at.malformed("the section's name is no string"))?;
-            let section = self.section(name);
+            let section = self.section(name, places);
             for _ in 0..count {
                 match table {
                     Table::Functions => {
@@ -161,14 +165,14 @@ impl BtfExt {
         Ok(())
     }
 
-    /// The tables of the section called `name`, new ones if there are none yet. Sections come in the same order in
-    /// both tables, and are few.
-    fn section(&mut self, name: &str) -> &mut SectionInfo {
-        let index = self.sections.iter().position(|s| s.section == name).unwrap_or_else(|| {
+    /// The tables of the section called `name`, new ones if there are none yet; `places` says where each one's are.
+    fn section<'s>(&mut self, name: &'s str, places: &mut HashMap<&'s str, usize>) -> &mut SectionInfo {
+        let next = self.sections.len();
+        let index = *places.entry(name).or_insert(next);
+        if index == next {
             let section = SectionInfo { section: name.into(), functions: Vec::new(), lines: Vec::new() };
             self.sections.push(section);
-            self.sections.len() - 1
-        });
+        }
         &mut self.sections[index]
     }
 }

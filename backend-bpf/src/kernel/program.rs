@@ -131,6 +131,10 @@ impl Program {
             }
             Err(source) => {
                 let (_, log) = load_logged(request, on_failure);
+                if log.trim().is_empty() {
+                    // It was not the verifier: it never fails without a word.
+                    return Err(KernelError::call(format!("loading program `{}`", request.name))(source));
+                }
                 Err(KernelError::Rejected { program: request.name.into(), log, source })
             }
         }
