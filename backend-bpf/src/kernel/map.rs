@@ -314,19 +314,29 @@ fn found(result: io::Result<i32>) -> io::Result<bool> {
     }
 }
 
+/// The most CPUs a kernel can be built for on any architecture.
+const MAX_CPUS: usize = 8192;
+
 /// How many CPUs this machine may ever have, which is how many values a per-CPU map holds under a key.
+///
+/// If the kernel does not say, this is the most there can be: with less, a look-up would write past its buffer.
 pub fn possible_cpus() -> usize {
     static COUNT: OnceLock<usize> = OnceLock::new();
     *COUNT.get_or_init(|| {
         let ranges = std::fs::read_to_string("/sys/devices/system/cpu/possible").unwrap_or_default();
-        count_cpus(&ranges).unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+        count_cpus(&ranges).unwrap_or(MAX_CPUS)
     })
 }
 
-/// One more than the last CPU of a list such as `0-3,8`.
+/// The number of CPUs in a list such as `0-3,8`.
 fn count_cpus(ranges: &str) -> Option<usize> {
-    let last = ranges.trim().rsplit([',', '-']).next()?;
-    last.parse::<usize>().ok().map(|last| last + 1)
+    let mut count = 0;
+    for range in ranges.trim().split(',') {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last) = (first.parse::<usize>().ok()?, last.parse::<usize>().ok()?);
+        count += last.checked_sub(first)? + 1;
+    }
+    Some(count)
 }
 
 #[cfg(test)]
@@ -334,10 +344,10 @@ mod unit {
     use super::count_cpus;
 
     #[test]
-    fn cpu_lists_are_counted_to_their_end() {
+    fn cpu_lists_are_counted_range_by_range() {
         assert_eq!(count_cpus("0-1\n"), Some(2));
         assert_eq!(count_cpus("0"), Some(1));
-        assert_eq!(count_cpus("0-3,8"), Some(9));
+        assert_eq!(count_cpus("0-3,8"), Some(5));
         assert_eq!(count_cpus(""), None);
     }
 }

@@ -130,7 +130,8 @@ pub struct Line {
 /// A section of global data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataSection {
-    /// `.rodata`, `.data`, `.bss`, or one of these with `.` and more.
+    /// `.rodata`, `.data`, `.bss`, or one of these with `.` and more. Of the latter libbpf 1.1 (bpftool 7.1) takes
+    /// `.data.x` and `.rodata.x` but not `.bss.x`.
     pub name: String,
     /// Whether programs may write, and how it starts out.
     pub contents: Contents,
