@@ -414,7 +414,8 @@ impl TypeTable {
                 x == y || self.same_width_within(*x, *y, fuel)
             }
             (TypeKind::Tuple(x), TypeKind::Tuple(y)) => {
-                x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| self.same_width_within(*x, *y, fuel))
+                x.len() == y.len()
+                    && x.iter().zip(y.iter()).all(|(x, y)| self.same_width_within(*x, *y, fuel))
             }
             (x, y) => x == y,
         }
