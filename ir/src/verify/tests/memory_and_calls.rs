@@ -108,6 +108,8 @@ fn calls_match_signatures() {
         let ty = f.decls.types.func(&[Type::U32], Type::U8);
         let addr = f.func_addr(ty, FuncId::new(0));
         f.call_indirect(addr, &[p[0]]);
+        let resultless = f.decls.types.func(&[Type::U32], Type::UNIT);
+        f.func_addr(resultless, FuncId::new(0));
         f.call_runtime(RuntimeFn::NewProc, Type::UNIT, &[addr, p[0]]);
         f.go(FuncId::new(0), &[p[0]]);
         f.intrinsic(crate::entity::IntrinsicId::new(0), &[p[0]]);
