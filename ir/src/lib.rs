@@ -33,3 +33,4 @@ pub use module::{
 pub use op::{AuxKind, Effects, Family, Op, Rule};
 pub use runtime::{RuntimeFn, RuntimeSig, status};
 pub use types::{ChanDir, Field, Layout, NamedType, Space, TypeKind, TypeTable, align_up};
+pub use verify::{verify, verify_func};

@@ -285,6 +285,23 @@ fn channel_ops() {
     );
 }
 
+#[test]
+fn the_tuple_of_a_channel_op_is_taken_apart() {
+    breaks(
+        |f, p| {
+            let got = f.chan_recv(p[5], None, RecvForm::CommaOk);
+            f.copy(got);
+            let ty = f.func.ty(got);
+            f.func.result = ty;
+            f.ret(Some(got));
+        },
+        &[
+            "operand v13 is the tuple of a ChanRecv, which only Extract takes",
+            "b0 ends in a use of v13, the tuple of a ChanRecv, which only Extract takes",
+        ],
+    );
+}
+
 fn shape(cases: &[SelectCase]) -> SelectShape {
     SelectShape { cases: cases.iter().copied().collect(), has_default: true }
 }
