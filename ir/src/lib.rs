@@ -7,6 +7,7 @@
 //! **Invariant:** this crate knows no target and no pass.
 
 pub mod builder;
+pub mod cfg;
 pub mod diag;
 pub mod entity;
 mod equal;
@@ -18,6 +19,7 @@ pub mod op;
 pub mod runtime;
 pub mod text;
 pub mod types;
+pub mod verify;
 
 pub use builder::FuncBuilder;
 pub use cranelift_entity;
@@ -35,3 +37,4 @@ pub use nearest::{edit_distance, nearest};
 pub use op::{AuxKind, Effects, Family, Op, Rule};
 pub use runtime::{RuntimeFn, RuntimeSig, status};
 pub use types::{ChanDir, Field, Layout, NamedType, Space, TypeKind, TypeTable, align_up};
+pub use verify::{verify, verify_func};
