@@ -2,7 +2,7 @@
 //! blocks, `Phi` as an op) on Cranelift's data structures.
 //!
 //! A [`Module`] holds [`Function`]s and the declarations they share ([`Decls`]): types, channels, maps, globals,
-//! sites. [`FuncBuilder`] builds; [`op`] is the table of ops.
+//! sites. [`FuncBuilder`] builds; [`op`] is the table of ops; [`text`] prints and parses.
 //!
 //! **Invariant:** this crate knows no target and no pass.
 
@@ -10,11 +10,14 @@ pub mod builder;
 pub mod cfg;
 pub mod diag;
 pub mod entity;
+mod equal;
 pub mod function;
 pub mod inst;
 pub mod module;
+pub mod nearest;
 pub mod op;
 pub mod runtime;
+pub mod text;
 pub mod types;
 pub mod verify;
 
@@ -30,6 +33,8 @@ pub use module::{
     ChanDecl, Decls, GlobalDecl, GlobalSection, IntrinsicDecl, LocData, MapDecl, MapKind, Module, Named,
     SiteDecl, SiteKind,
 };
+pub use nearest::{edit_distance, nearest};
 pub use op::{AuxKind, Effects, Family, Op, Rule};
 pub use runtime::{RuntimeFn, RuntimeSig, status};
 pub use types::{ChanDir, Field, Layout, NamedType, Space, TypeKind, TypeTable, align_up};
+pub use verify::{verify, verify_func};

@@ -2,10 +2,14 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use cranelift_entity::EntityRef;
+use indexmap::IndexMap;
+use petgraph::Direction;
 use petgraph::algo::kosaraju_scc;
-use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::{
+    GraphBase, GraphRef, IntoNeighbors, IntoNeighborsDirected, IntoNodeIdentifiers, Visitable,
+};
 
+use crate::cfg::graph::Seen;
 use crate::entity::FuncId;
 use crate::inst::Aux;
 use crate::module::Module;
@@ -26,7 +30,9 @@ pub enum CallKind {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct CallGraph {
     /// From each function, sorted, an edge once.
-    edges: HashMap<FuncId, Vec<(FuncId, CallKind)>>,
+    edges: IndexMap<FuncId, Vec<(FuncId, CallKind)>>,
+    /// The same edges from their other end.
+    callers: IndexMap<FuncId, Vec<(FuncId, CallKind)>>,
     bottom_up: Vec<Vec<FuncId>>,
     recursion: Vec<Vec<FuncId>>,
 }
@@ -48,9 +54,13 @@ impl CallGraph {
             edges.dedup();
             graph.edges.insert(id, edges);
         }
-        let ids: Vec<FuncId> = module.funcs.ids().collect();
-        graph.bottom_up = graph.components(&ids, |_| true);
-        let calling = graph.components(&ids, |kind| kind == CallKind::Call);
+        for (&id, callees) in &graph.edges {
+            for &(to, kind) in callees {
+                graph.callers.entry(to).or_default().push((id, kind));
+            }
+        }
+        graph.bottom_up = graph.components(|_| true);
+        let calling = graph.components(|kind| kind == CallKind::Call);
         graph.recursion = calling.iter().filter_map(|component| graph.cycle_in(component)).collect();
         graph.recursion.sort_unstable();
         graph
@@ -59,6 +69,11 @@ impl CallGraph {
     /// What a function calls, starts, or takes the address of: sorted, each once.
     pub fn callees(&self, func: FuncId) -> &[(FuncId, CallKind)] {
         self.edges.get(&func).map_or(&[], Vec::as_slice)
+    }
+
+    /// What calls, starts, or takes the address of a function: in module order, each once per kind.
+    pub fn callers(&self, func: FuncId) -> &[(FuncId, CallKind)] {
+        self.callers.get(&func).map_or(&[], Vec::as_slice)
     }
 
     /// Groups of functions that reach one another, callees before callers. A group of more than one is mutually
@@ -80,19 +95,9 @@ impl CallGraph {
     }
 
     /// The strongly connected components over some kinds of edges, each sorted, callees first.
-    fn components(&self, ids: &[FuncId], takes: impl Fn(CallKind) -> bool) -> Vec<Vec<FuncId>> {
-        let mut graph: DiGraph<FuncId, ()> = DiGraph::new();
-        let nodes: HashMap<FuncId, NodeIndex> = ids.iter().map(|&id| (id, graph.add_node(id))).collect();
-        for &id in ids {
-            for &(to, kind) in self.callees(id) {
-                if takes(kind) {
-                    graph.add_edge(nodes[&id], nodes[&to], ());
-                }
-            }
-        }
-        let mut groups: Vec<Vec<FuncId>> =
-            kosaraju_scc(&graph).into_iter().map(|c| c.into_iter().map(|n| graph[n]).collect()).collect();
-        groups.iter_mut().for_each(|c| c.sort_unstable_by_key(|id| id.index()));
+    fn components(&self, takes: fn(CallKind) -> bool) -> Vec<Vec<FuncId>> {
+        let mut groups = kosaraju_scc(CallsRef { graph: self, takes });
+        groups.iter_mut().for_each(|c| c.sort_unstable());
         groups
     }
 
@@ -129,6 +134,71 @@ fn edge_kind(op: Op) -> Option<CallKind> {
         Some(CallKind::Address)
     } else {
         None
+    }
+}
+
+/// The call graph over some kinds of edges, as petgraph sees it.
+#[derive(Clone, Copy)]
+struct CallsRef<'a> {
+    graph: &'a CallGraph,
+    takes: fn(CallKind) -> bool,
+}
+
+impl<'a> CallsRef<'a> {
+    fn among(self, edges: &'a [(FuncId, CallKind)]) -> Neighbors<'a> {
+        Neighbors { edges: edges.iter(), takes: self.takes }
+    }
+}
+
+struct Neighbors<'a> {
+    edges: std::slice::Iter<'a, (FuncId, CallKind)>,
+    takes: fn(CallKind) -> bool,
+}
+
+impl Iterator for Neighbors<'_> {
+    type Item = FuncId;
+    fn next(&mut self) -> Option<FuncId> {
+        self.edges.find(|(_, kind)| (self.takes)(*kind)).map(|(to, _)| *to)
+    }
+}
+
+impl GraphBase for CallsRef<'_> {
+    type NodeId = FuncId;
+    type EdgeId = (FuncId, FuncId);
+}
+impl GraphRef for CallsRef<'_> {}
+
+impl<'a> IntoNeighbors for CallsRef<'a> {
+    type Neighbors = Neighbors<'a>;
+    fn neighbors(self, func: FuncId) -> Neighbors<'a> {
+        self.among(self.graph.callees(func))
+    }
+}
+
+impl<'a> IntoNeighborsDirected for CallsRef<'a> {
+    type NeighborsDirected = Neighbors<'a>;
+    fn neighbors_directed(self, func: FuncId, direction: Direction) -> Neighbors<'a> {
+        match direction {
+            Direction::Outgoing => self.neighbors(func),
+            Direction::Incoming => self.among(self.graph.callers(func)),
+        }
+    }
+}
+
+impl<'a> IntoNodeIdentifiers for CallsRef<'a> {
+    type NodeIdentifiers = std::iter::Copied<indexmap::map::Keys<'a, FuncId, Vec<(FuncId, CallKind)>>>;
+    fn node_identifiers(self) -> Self::NodeIdentifiers {
+        self.graph.edges.keys().copied()
+    }
+}
+
+impl Visitable for CallsRef<'_> {
+    type Map = Seen<FuncId>;
+    fn visit_map(&self) -> Seen<FuncId> {
+        Seen::none(self.graph.edges.len())
+    }
+    fn reset_map(&self, map: &mut Seen<FuncId>) {
+        map.clear();
     }
 }
 

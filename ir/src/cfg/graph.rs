@@ -111,29 +111,40 @@ impl NodeIndexable for CfgRef<'_> {
     }
 }
 
-/// The blocks that a walk has seen.
-#[derive(Clone, Default, Debug)]
-pub struct Seen(EntitySet<Block>);
+/// The nodes that a walk has seen.
+#[derive(Clone, Debug)]
+pub struct Seen<K: EntityRef>(EntitySet<K>);
 
-impl VisitMap<Block> for Seen {
-    fn visit(&mut self, b: Block) -> bool {
-        self.0.insert(b)
+impl<K: EntityRef> Seen<K> {
+    /// Nothing seen, with room for ids below `bound`.
+    pub fn none(bound: usize) -> Seen<K> {
+        Seen(EntitySet::with_capacity(bound))
     }
-    fn is_visited(&self, b: &Block) -> bool {
-        self.0.contains(*b)
+    /// Forgets.
+    pub fn clear(&mut self) {
+        self.0.clear();
     }
-    fn unvisit(&mut self, b: Block) -> bool {
-        self.0.remove(b)
+}
+
+impl<K: EntityRef> VisitMap<K> for Seen<K> {
+    fn visit(&mut self, node: K) -> bool {
+        self.0.insert(node)
+    }
+    fn is_visited(&self, node: &K) -> bool {
+        self.0.contains(*node)
+    }
+    fn unvisit(&mut self, node: K) -> bool {
+        self.0.remove(node)
     }
 }
 
 impl Visitable for CfgRef<'_> {
-    type Map = Seen;
-    fn visit_map(&self) -> Seen {
-        Seen(EntitySet::with_capacity(self.0.num_blocks()))
+    type Map = Seen<Block>;
+    fn visit_map(&self) -> Seen<Block> {
+        Seen::none(self.0.num_blocks())
     }
-    fn reset_map(&self, map: &mut Seen) {
-        map.0.clear();
+    fn reset_map(&self, map: &mut Seen<Block>) {
+        map.clear();
     }
 }
 

@@ -107,7 +107,7 @@ fn global(module: &Module, decl: &GlobalDecl, name: &str, mut report: impl FnMut
     let have = decl.init.len() as u64;
     match decl.section {
         GlobalSection::Bss if have != 0 => {
-            report(format!("variable @{name} in bss has {have} bytes of value"))
+            report(format!("variable @{name} in bss has {have} bytes of value"));
         }
         GlobalSection::Rodata | GlobalSection::Data if have != layout.size => {
             report(format!("variable @{name} has {have} bytes of value and {} of type", layout.size));

@@ -13,6 +13,7 @@ mod decls;
 mod dominance;
 mod memory;
 mod payload;
+pub mod render;
 mod rules;
 mod shape;
 mod spell;

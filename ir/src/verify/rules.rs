@@ -228,8 +228,26 @@ const NILABLE: Class = Class {
 };
 
 impl<'a> Checker<'a> {
+    /// Reports operands that only `Extract` may take: the lowerings of channel ops replace members, so the tuple
+    /// itself must go nowhere.
+    fn takes_apart(&mut self, v: Value, inst: &Inst) {
+        for &arg in &inst.args {
+            if let Some(op) = self.channel_tuple(arg) {
+                self.at_value(v, format!("operand {arg} is the tuple of a {op}, which only Extract takes"));
+            }
+        }
+    }
+
+    /// The channel op that a value is the tuple of.
+    pub(super) fn channel_tuple(&self, v: Value) -> Option<Op> {
+        Some(self.func.inst(v).op).filter(|op| matches!(op, Op::ChanRecv | Op::Select))
+    }
+
     /// Checks an instruction against its op's rule.
     pub(super) fn rule(&mut self, b: Block, v: Value, inst: &'a Inst) {
+        if inst.op != Op::Extract {
+            self.takes_apart(v, inst);
+        }
         let mut row = self.row(v, inst);
         match inst.op.rule() {
             // In a block it is reported by the shape check.

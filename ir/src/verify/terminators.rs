@@ -19,6 +19,12 @@ impl Checker<'_> {
         {
             return self.at_block(b, format!("{b} ends in a use of {v}, which does not exist"));
         }
+        if let Some((v, op)) = term.operand().and_then(|v| Some((v, self.channel_tuple(v)?))) {
+            return self.at_block(
+                b,
+                format!("{b} ends in a use of {v}, the tuple of a {op}, which only Extract takes"),
+            );
+        }
         match term {
             Terminator::Plain(_) | Terminator::Panic(PanicWith::Text(_)) => {}
             Terminator::If { cond, .. } => {

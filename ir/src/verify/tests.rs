@@ -3,7 +3,7 @@
 use cranelift_entity::EntityRef;
 
 use crate::builder::FuncBuilder;
-use crate::diag::Entity;
+use crate::diag::{Diagnostic, Entity};
 use crate::entity::{Block, FuncId, MapId, SiteId, Slot, Type, Value};
 use crate::function::Function;
 use crate::inst::{Aux, Inst, LookupRole, Pos, RecvForm, SelectCase, SelectShape, Terminator};
@@ -113,3 +113,5 @@ mod core;
 mod declared;
 mod flow;
 mod memory_and_calls;
+mod mutation;
+mod rendering;

@@ -19,7 +19,7 @@ fn payloads_are_of_the_ops_kind() {
     );
     breaks(
         |f, p| {
-            _ = f.op_with(Op::MapDelete, Type::I64, &[p[4]], Aux::MapFlags { map: MapId::new(9), flags: 0 })
+            _ = f.op_with(Op::MapDelete, Type::I64, &[p[4]], Aux::MapFlags { map: MapId::new(9), flags: 0 });
         },
         &["MapDelete names map map9, which does not exist"],
     );

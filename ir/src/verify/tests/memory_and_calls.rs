@@ -108,6 +108,8 @@ fn calls_match_signatures() {
         let ty = f.decls.types.func(&[Type::U32], Type::U8);
         let addr = f.func_addr(ty, FuncId::new(0));
         f.call_indirect(addr, &[p[0]]);
+        let resultless = f.decls.types.func(&[Type::U32], Type::UNIT);
+        f.func_addr(resultless, FuncId::new(0));
         f.call_runtime(RuntimeFn::NewProc, Type::UNIT, &[addr, p[0]]);
         f.go(FuncId::new(0), &[p[0]]);
         f.intrinsic(crate::entity::IntrinsicId::new(0), &[p[0]]);
@@ -280,6 +282,23 @@ fn channel_ops() {
             f.make_chan(chan, p[0]);
         },
         &["channel element type too large (>64kB)"],
+    );
+}
+
+#[test]
+fn the_tuple_of_a_channel_op_is_taken_apart() {
+    breaks(
+        |f, p| {
+            let got = f.chan_recv(p[5], None, RecvForm::CommaOk);
+            f.copy(got);
+            let ty = f.func.ty(got);
+            f.func.result = ty;
+            f.ret(Some(got));
+        },
+        &[
+            "operand v13 is the tuple of a ChanRecv, which only Extract takes",
+            "b0 ends in a use of v13, the tuple of a ChanRecv, which only Extract takes",
+        ],
     );
 }
 
