@@ -34,7 +34,8 @@ impl Import<'_> {
             TypeKind::Chan { elem, dir } => TypeKind::Chan { elem: self.ty(elem), dir },
             TypeKind::Array { elem, len } => TypeKind::Array { elem: self.ty(elem), len },
             TypeKind::Struct { fields, packed } => {
-                let fields = fields.iter().map(|f| larrow_ir::Field { name: f.name.clone(), ty: self.ty(f.ty) });
+                let fields =
+                    fields.iter().map(|f| larrow_ir::Field { name: f.name.clone(), ty: self.ty(f.ty) });
                 TypeKind::Struct { fields: fields.collect(), packed }
             }
             TypeKind::Tuple(items) => TypeKind::Tuple(items.iter().map(|&t| self.ty(t)).collect()),

@@ -15,6 +15,7 @@ use larrow_ir::{
     Decls, FuncId, FuncKind, Function, LocData, Module, Named, Pos, RuntimeFn, Type, TypeKind, text,
 };
 
+pub(crate) use selectgo::CHOSEN_SHIFT;
 pub use selectgo::{SelectArm, SelectOrder, selectgo};
 
 /// The template.
@@ -99,7 +100,8 @@ impl Instance {
         let used = larrow_ir::align_up(types.size(slot), 8);
         debug_assert!(used <= self.ring.stride);
         let slots = types.array(slot, self.ring.slots);
-        let fields = [("sendx", Type::U64), ("pad0", pad), ("recvx", Type::U64), ("pad1", pad), ("slots", slots)];
+        let fields =
+            [("sendx", Type::U64), ("pad0", pad), ("recvx", Type::U64), ("pad1", pad), ("slots", slots)];
         let body = types.structure(&fields, false);
         let name = format!("hchan.{}", self.name);
         types.define(&name, body);
@@ -167,7 +169,13 @@ pub fn function(module: &mut Module, callee: RuntimeFn, instance: &Instance) -> 
 
 /// The text of one function with the placeholders filled in; dropped lines stay as empty ones. Also the line of
 /// the template that it starts at.
-fn instantiate(decls: &Decls, section: &str, callee: RuntimeFn, blocking: bool, instance: &Instance) -> (String, u32) {
+fn instantiate(
+    decls: &Decls,
+    section: &str,
+    callee: RuntimeFn,
+    blocking: bool,
+    instance: &Instance,
+) -> (String, u32) {
     let scalar = decls.types.is_scalar(instance.elem);
     let mut out = text::print_types(decls);
     let types_lines = out.lines().count() as u32;

@@ -12,7 +12,7 @@ use larrow_ir::{
     Block, FuncBuilder, FuncId, FuncKind, Function, Module, Op, RuntimeFn, Space, Type, Value, status,
 };
 
-use super::{Instance, function, fresh};
+use super::{Instance, fresh, function};
 
 /// A case of a select, in gc's order.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -121,7 +121,11 @@ impl Rounds {
     /// The zero that the loop starts from: it stands in the entry, where the loop's phis can use it.
     fn start_zero(&self, build: &mut FuncBuilder<'_>) -> Value {
         let entry = build.func.entry();
-        build.func.insert(entry, 0, larrow_ir::Inst::new(Op::Const, Type::U32, &[]).with(larrow_ir::Aux::Int(0)))
+        build.func.insert(
+            entry,
+            0,
+            larrow_ir::Inst::new(Op::Const, Type::U32, &[]).with(larrow_ir::Aux::Int(0)),
+        )
     }
 
     /// Calls the case's function with the channel and the element from its scase.
