@@ -28,6 +28,9 @@ use resolve::{InstanceId, Instances, Resolved};
 
 pub use count::CountAborts;
 
+#[cfg(test)]
+mod tests;
+
 /// `BPF_F_MMAPABLE`: user space runs the same ring algorithm over shared memory.
 const MMAPABLE: u32 = 1 << 10;
 

@@ -64,7 +64,7 @@ impl Binder {
         resolved: &Resolved,
     ) {
         let scases = Scases::collect(func, &module.decls);
-        let order = cfg::ReversePostorder::compute(func).blocks().to_vec();
+        let order = cfg::Rpo::compute(func).blocks().to_vec();
         let entry = func.entry();
         let mut cursor =
             Cursor { id, func, block: entry, key: None, words: SecondaryMap::new(), resolved, scases };

@@ -177,10 +177,10 @@ fn instantiate(
     instance: &Instance,
 ) -> (String, u32) {
     let scalar = decls.types.is_scalar(instance.elem);
-    let mut out = text::print_types(decls);
+    let mut out = declared_types(decls);
     let types_lines = out.lines().count() as u32;
     let ring = &instance.ring;
-    let elem = text::print_type(&decls.types, instance.elem);
+    let elem = text::TypeText::new(&decls.types, instance.elem).to_string();
     let zero = match decls.types.resolve(instance.elem) {
         TypeKind::Ptr { .. } | TypeKind::Chan { .. } | TypeKind::Func { .. } => "nil",
         TypeKind::Bool => "false",
@@ -218,6 +218,13 @@ fn instantiate(
         out.push('\n');
     }
     (out, first_line.wrapping_sub(types_lines + 1))
+}
+
+/// The module's named types as text.
+fn declared_types(decls: &Decls) -> String {
+    let mut module = Module::default();
+    module.decls.types = decls.types.clone();
+    text::print(&module)
 }
 
 /// Gives every instruction its line of the template as position.
