@@ -1,1 +1,3 @@
 //! Larrow's eBPF backend: binding, legalization, selection, register assignment, encoding, BTF and ELF.
+
+pub mod isa;
