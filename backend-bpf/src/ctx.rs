@@ -240,24 +240,28 @@ pub fn nearest_section(name: &str) -> Option<&'static str> {
     nearest(name, SECTIONS.iter().flat_map(|s| std::iter::once(s.name).chain(s.aliases.iter().copied())))
 }
 
-/// The word most like `word`: at most a third of its letters away.
+/// The word most like `word`: at most a third of its letters away, or two letters exchanged.
 pub fn nearest(word: &str, words: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     let scored = words.map(|w| (distance(word, w), w)).min();
     scored.filter(|(d, w)| *d <= w.len().max(3) / 3).map(|(_, w)| w)
 }
 
-/// The Levenshtein distance: how many letters to insert, delete or replace.
+/// The optimal string alignment distance: how many letters to insert, delete, replace or exchange with the next.
 fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.bytes().enumerate() {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+    for i in 1..=a.len() {
+        let mut row = vec![i; b.len() + 1];
+        for j in 1..=b.len() {
+            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            row[j] = replaced.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                row[j] = row[j].min(rows[i - 2][j - 2] + 1);
+            }
         }
+        rows.push(row);
     }
-    row[b.len()]
+    rows[a.len()][b.len()]
 }
 
 #[cfg(test)]

@@ -84,8 +84,13 @@ impl Selector<'_> {
             let rhs = imm.map_or_else(|| Rhs::Reg(self.sign_extended_reg(y, exec)), Rhs::Imm);
             return (lhs, rhs);
         }
-        let need = if u32::from(width) == exec.bits() { Need::Low } else { Need::Full };
-        (self.reg(x, need), self.exact_rhs(y, exec, need))
+        // What a comparison proves must hold for the register that others use. So a value that was narrowed is
+        // compared in its own register, unless nothing else looks at it.
+        let need = |v: Value| {
+            if u32::from(width) == exec.bits() && self.uses[v] == 1 { Need::Low } else { Need::Full }
+        };
+        let (x_need, y_need) = (need(x), need(y));
+        (self.reg(x, x_need), self.exact_rhs(y, exec, y_need))
     }
 
     /// `(a & b) != 0` as one instruction, where the conjunction has no other use.

@@ -21,7 +21,7 @@ mod compare;
 mod int;
 
 use larrow_ir::cranelift_entity::SecondaryMap;
-use larrow_ir::cranelift_entity::packed_option::PackedOption;
+use larrow_ir::cranelift_entity::packed_option::{PackedOption, ReservedValue};
 use larrow_ir::{
     Aux, Block, Decls, Diagnostic, Entity, FuncId, Function, Op, Pos, Terminator, Value,
 };
@@ -126,7 +126,7 @@ struct LabelIndex(u32);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct RegIndex(u32);
 
-impl larrow_ir::cranelift_entity::packed_option::ReservedValue for LabelIndex {
+impl ReservedValue for LabelIndex {
     fn reserved_value() -> Self {
         LabelIndex(u32::MAX)
     }
@@ -134,7 +134,7 @@ impl larrow_ir::cranelift_entity::packed_option::ReservedValue for LabelIndex {
         self.0 == u32::MAX
     }
 }
-impl larrow_ir::cranelift_entity::packed_option::ReservedValue for RegIndex {
+impl ReservedValue for RegIndex {
     fn reserved_value() -> Self {
         RegIndex(u32::MAX)
     }
