@@ -213,7 +213,7 @@ fn every_runtime_function_survives_missing_operands() {
         let _ = interp(&m).run("f", &[]);
     }
     let m = module(Type::UNIT, &[], |b, _| {
-        b.op_with(Op::Select, Type::UNIT, &[], Aux::Select(Box::new(SelectShape::default())));
+        b.op_with(Op::Select, Type::UNIT, &[], Aux::Select(Box::<SelectShape>::default()));
         b.op_with(Op::ChanRecv, Type::UNIT, &[], Aux::Form(RecvForm::Value));
         b.ret(None);
     });
