@@ -249,6 +249,19 @@ impl Function {
         }
         self.block_mut(b).insts = insts;
     }
+    /// Takes all instructions out of a block, to be put back one by one with [`Function::attach`] among new ones.
+    pub fn detach_insts(&mut self, b: Block) -> Vec<Value> {
+        let insts = std::mem::take(&mut self.block_mut(b).insts);
+        for &v in &insts {
+            self.home[v] = PackedOption::default();
+        }
+        insts
+    }
+    /// Puts an instruction that stands in no block at the end of one.
+    pub fn attach(&mut self, b: Block, v: Value) {
+        self.home[v] = b.into();
+        self.block_mut(b).insts.push(v);
+    }
     /// Reserves value ids up to `next` (excluded), as holes. The parser's way to keep ids.
     pub fn reserve_values(&mut self, next: usize) {
         while self.insts.len() < next {

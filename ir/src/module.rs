@@ -1,5 +1,6 @@
 //! Modules: functions, and the declarations that they share.
 
+use std::collections::HashSet;
 use std::marker::PhantomData;
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
@@ -233,7 +234,7 @@ pub struct IntrinsicDecl {
 pub enum SiteKind {
     /// A receive, or a receiving select case. Counts: received, closed, empty, contended.
     Recv,
-    /// A send, or a sending select case. Counts: sent, full, closed, contended.
+    /// A send, or a sending select case. Counts: sent, closed, full, contended.
     Send,
     /// A place that may abort the program. Counts: aborted.
     Abort,
@@ -251,7 +252,7 @@ impl SiteKind {
     pub fn counters(self) -> [&'static str; 4] {
         match self {
             SiteKind::Recv => ["received", "closed", "empty", "contended"],
-            SiteKind::Send => ["sent", "full", "closed", "contended"],
+            SiteKind::Send => ["sent", "closed", "full", "contended"],
             SiteKind::Abort => ["aborted", "", "", ""],
         }
     }
@@ -298,8 +299,10 @@ pub struct Decls {
     pub globals: Named<GlobalId, GlobalDecl>,
     /// The intrinsics.
     pub intrinsics: Named<IntrinsicId, IntrinsicDecl>,
-    /// The counted sites.
+    /// The counted sites. Add with [`Decls::add_site`], which keeps names unique.
     pub sites: PrimaryMap<SiteId, SiteDecl>,
+    /// The names in `sites`, as far as [`Decls::add_site`] has seen them.
+    site_names: HashSet<Arc<str>>,
     /// The location table.
     pub locs: PrimaryMap<LocId, LocData>,
 }
@@ -311,6 +314,25 @@ impl Decls {
             Aux::Intrinsic(id) => self.intrinsics[id].effects,
             _ => inst.effects(),
         }
+    }
+
+    /// Adds a counted site named after its kind and its place, `recv@filter.go:8:14`, with an ordinal where two
+    /// share it: `recv@filter.go:8:14#2`. A site without a position is named after `func`.
+    pub fn add_site(&mut self, kind: SiteKind, func: &str, chan: Option<ChanId>, pos: Pos) -> SiteId {
+        if self.site_names.len() < self.sites.len() {
+            self.site_names.extend(self.sites.values().map(|s| s.name.clone()));
+        }
+        let base = match self.locate(pos) {
+            Some((file, line, col)) => format!("{}@{file}:{line}:{col}", kind.name()),
+            None => format!("{}@{func}", kind.name()),
+        };
+        let mut name = base.clone();
+        let mut ordinal = 1;
+        while !self.site_names.insert(name.as_str().into()) {
+            ordinal += 1;
+            name = format!("{base}#{ordinal}");
+        }
+        self.sites.push(SiteDecl { kind, name: name.into(), chan, pos })
     }
 
     /// File, line and column of a position: its own, not that of the call that it was inlined at.

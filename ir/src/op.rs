@@ -366,7 +366,7 @@ macro_rules! for_each_op {
             Outcome Core 1 Site Outcome (WRITES) "counts the outcome of a channel runtime call at a site";
 
             MakeChan Channel 1 None MakeChan (CHANNEL | TRAPS | WRITES) "a new channel of a capacity";
-            ChanAddr Channel 0 Chan ChanAddr (PURE) "a module-level channel";
+            ChanAddr Core 0 Chan ChanAddr (PURE) "a module-level channel";
             ChanSend Channel 2 None ChanSend (CHANNEL | TRAPS | BLOCKS | READS | WRITES) "sends";
             ChanRecv Channel - Form ChanRecv (CHANNEL | ACQUIRES | BLOCKS | READS | WRITES) "receives: the value, and whether it was sent";
             ChanClose Channel 1 None ChanClose (CHANNEL | TRAPS | WRITES) "closes";

@@ -54,8 +54,8 @@ const HASH: &[Row] = &[
     (2, 1, [0, -17, 0]),
     (2, ABSENT, [-7, -7, -2]),
 ];
-/// Without the rows where the kernel evicts the very key that is asked for, as the newest element of a full
-/// table shows none of it.
+/// Without the kernel's row for the oldest key of a full table, [0, 0, -2]: there it evicts that very key before
+/// it looks for it. Ours answers as for a plain hash.
 const LRU: &[Row] = &[
     (0, 0, [0, 0, -2]),
     (0, ABSENT, [0, 0, -2]),
@@ -309,7 +309,7 @@ fn a_program_writes_its_own_cpu() {
     }
 }
 
-/// The kernel copies the padding in and out: eleven bytes of a four-byte value come back all.
+/// The kernel copies the padding in and out: the eight bytes of a four-byte value come back all.
 #[test]
 fn percpu_values_are_rounded_up_even_on_one_cpu() {
     for cpus in [1, 2] {

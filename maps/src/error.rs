@@ -122,7 +122,8 @@ pub enum MapError {
         /// How many there are.
         cpus: u32,
     },
-    /// The operation has no meaning for this kind of map.
+    /// The operation has no meaning for this kind of map. Where a program does it, the kernel mostly refuses the
+    /// program at load already.
     #[error("{operation} is not for a map of kind {kind}")]
     NotForKind {
         /// What was tried.

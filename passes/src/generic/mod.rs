@@ -1,0 +1,15 @@
+//! Passes that serve every target.
+
+pub mod copyelim;
+pub mod critical;
+pub mod deadcode;
+pub mod fold;
+pub mod fuse;
+pub mod mem2reg;
+pub mod opt;
+pub mod phielim;
+pub(crate) mod replace;
+pub mod trim;
+
+#[cfg(test)]
+pub(crate) mod testing;
