@@ -4,6 +4,7 @@ mod channels;
 mod memory;
 mod numbers;
 mod ops;
+mod speed;
 
 use larrow_ir::{FuncBuilder, Function, Module, Type, Value};
 
