@@ -50,8 +50,7 @@ impl Rewrite<'_, '_> {
             (Op::SignExt | Op::ZeroExt | Op::Trunc, _) => ("conversion-pair", self.conversion(v)?),
             (Op::CondSelect, _) => {
                 let (x, y) = (self.arg(v, 1), self.arg(v, 2));
-                ("nil-comparison", "the address of something is not nil, and nil is"),
-    ("select-same-value", (x == y).then_some(Becomes::Value(x))?)
+                ("select-same-value", (x == y).then_some(Becomes::Value(x))?)
             }
             (Op::Eq | Op::Neq, _) => ("nil-comparison", self.nil_comparison(v)?),
             (_, _) => return None,
@@ -101,14 +100,13 @@ impl Rewrite<'_, '_> {
     }
 
     /// Whether a value is nil, if that is known.
-    fn nilness(&mut self, v: Value) -> Option<bool> {
+    fn nilness(&mut self, mut v: Value) -> Option<bool> {
+        while self.func.inst(v).op == Op::Copy {
+            v = self.arg(v, 0);
+        }
         match (self.func.inst(v).op, &self.func.inst(v).aux) {
             (Op::Const, Aux::Nil) => Some(true),
             (Op::LocalAddr | Op::GlobalAddr | Op::FuncAddr | Op::MapValue | Op::ChanAddr, _) => Some(false),
-            (Op::Copy, _) => {
-                let source = self.arg(v, 0);
-                self.nilness(source)
-            }
             (_, _) => None,
         }
     }
