@@ -31,7 +31,7 @@ fn constants_offsets_and_comparisons_fold() {
         done(build);
     });
     let code = listing(&module, Isa::V3);
-    // Load, add, branch, immediate store, result, exit.
+    // Load, add, branch, immediate store, and one copy of the result and the exit.
     assert_eq!(code.len(), 6, "{code:#?}");
     assert!(code.iter().any(|l| l.contains("*(u64 *)(r1 + 0x18) = 0x7")), "{code:#?}");
 }
