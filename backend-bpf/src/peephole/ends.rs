@@ -14,8 +14,11 @@ pub(super) fn merge_ends(func: &mut MachFunc<Reg>) {
     let mut ends: HashMap<i64, Vec<usize>> = HashMap::new();
     let mut order = Vec::new();
     for (b, block) in func.blocks.iter().enumerate() {
-        if let [.., MachInst { op: MachOp::MovImm { dst: Reg::R0, imm }, .. }, MachInst { op: MachOp::Ret(Some(_)), .. }] =
-            block.insts.as_slice()
+        if let [
+            ..,
+            MachInst { op: MachOp::MovImm { dst: Reg::R0, imm }, .. },
+            MachInst { op: MachOp::Ret(Some(_)), .. },
+        ] = block.insts.as_slice()
         {
             let places = ends.entry(*imm).or_default();
             if places.is_empty() {

@@ -23,9 +23,6 @@ impl Set {
     pub(super) fn minus(self, other: Set) -> Set {
         Set(self.0 & !other.0)
     }
-    pub(super) fn is_empty(self) -> bool {
-        self.0 == 0
-    }
 }
 
 /// What a call loses: R0 to R5.

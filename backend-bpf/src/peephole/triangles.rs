@@ -24,7 +24,8 @@ pub(super) fn hoist_moves(func: &mut MachFunc<Reg>) {
         }
     }
     for b in 0..func.blocks.len() {
-        let Some(MachOp::Branch { then, other, .. }) = func.blocks[b].insts.last().map(|i| i.op.clone()) else {
+        let Some(MachOp::Branch { then, other, .. }) = func.blocks[b].insts.last().map(|i| i.op.clone())
+        else {
             continue;
         };
         // The side that comes later goes: the other one then falls through to the join.
