@@ -464,7 +464,7 @@ impl Assembler<'_> {
 }
 
 fn call(id: FuncId) -> Item {
-    Item::Reloc(Inst::call_subprogram(-1), Symbol::Func(id))
+    Item::Reloc(Inst::call_subprogram(-1), Symbol::Call(id))
 }
 
 /// Writes an item's instructions; `slot` is its own.
