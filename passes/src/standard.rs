@@ -129,18 +129,14 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_pipeline_is_linear() {
-        use crate::generic::testing::{assert_linear, long_block, many_blocks};
+    fn the_whole_pipeline_takes_large_functions() {
+        use crate::generic::testing::{long_block, many_blocks};
         for make in [long_block, many_blocks] {
-            let time = |n: usize| {
-                let t = make(n);
-                let mut module = larrow_ir::Module { decls: t.decls, ..larrow_ir::Module::default() };
-                module.add_func(t.func).unwrap();
-                let start = std::time::Instant::now();
-                Pipeline::standard().run(&mut module, &crate::Options::default(), &mut []).unwrap();
-                start.elapsed()
-            };
-            assert_linear("values", time, 1_000);
+            let t = make(10_000);
+            let mut module = larrow_ir::Module { decls: t.decls, ..larrow_ir::Module::default() };
+            module.add_func(t.func).unwrap();
+            Pipeline::standard().run(&mut module, &crate::Options::default(), &mut []).unwrap();
+            larrow_ir::verify(&module).unwrap();
         }
     }
 }
