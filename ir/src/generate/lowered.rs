@@ -39,7 +39,8 @@ impl FuncGen<'_> {
             RuntimeFn::SelectGo => self.runtime_selectgo(),
             RuntimeFn::Block => self.rarely(false, |g| {
                 let call = g.b.call_runtime(function, Type::UNIT, &[]);
-                g.outcome(call);
+                let site = g.random.pick(&g.world.sites);
+                g.b.outcome(call, site);
                 g.b.exit();
             }),
             RuntimeFn::NewProc => {
