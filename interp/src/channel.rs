@@ -97,7 +97,7 @@ impl Channel {
         match (&mut self.buffer, from) {
             (Buffer::Scalars(queue), Source::Scalar(val)) => queue.push_back(val),
             (Buffer::Scalars(queue), Source::Memory(ptr)) => {
-                queue.push_back(memory.load(ptr, self.elem.repr)?)
+                queue.push_back(memory.load(ptr, self.elem.repr)?);
             }
             (Buffer::Blobs { full, spare }, from) => {
                 let mut blob = spare.pop().unwrap_or_default();

@@ -40,20 +40,10 @@ pub(crate) enum Kind {
     Load(Repr),
     /// `*a = b`
     Store(Repr),
-    /// `*a = *b`, `imm` bytes.
-    MemCopy,
-    /// `*a = 0`, `imm` bytes.
-    MemZero,
-    /// `dst = new`, `imm` bytes.
-    New,
-    /// `dst = *a`, of `bits`.
-    AtomicLoad,
-    /// `*a = b`, of `bits`.
-    AtomicStore,
-    /// `dst = *a; *a = *a op b`, of `bits`; no `dst` if `imm` is 0.
-    AtomicRmw(RmwOp),
-    /// `dst = *a; if dst == b { *a = c }`, of `bits`.
-    AtomicCas,
+    /// Copies from `b` to `a`, zeroes `a`, makes `dst`: `imm` bytes.
+    Bulk(BulkOp),
+    /// `dst = *a; *a = a op b`, of `bits`; a swap is with `c` if `b` is there. No `dst` if `imm` is 0.
+    Atomic(AtomicOp),
     /// Nothing.
     Sync,
     /// `dst.. = callee(args[a..a + b])`, the callee being function `imm`.
@@ -74,10 +64,8 @@ pub(crate) enum Kind {
     ChanRecv,
     /// `close(a)`
     ChanClose,
-    /// `dst = len(a)`
-    ChanLen,
-    /// `dst = cap(a)`
-    ChanCap,
+    /// `dst = len(a)` or `cap(a)`
+    ChanSize(SizeOp),
     /// `dst.. = selects[imm]`
     Select,
     /// Starts a goroutine.
@@ -86,12 +74,8 @@ pub(crate) enum Kind {
     CallHelper,
     /// `dst = a.fields[imm]`
     CtxLoad,
-    /// `dst = lookup(map imm, key a)`
-    MapLookup,
-    /// `dst = update(map imm, key a, value b, flags c)`
-    MapUpdate,
-    /// `dst = delete(map imm, key a)`
-    MapDelete,
+    /// `dst = op(map imm, key a, value b, flags c)`
+    MapKeyed(KeyedOp),
     /// `dst = op(map imm, value a, flags c)`
     MapValueIo(QueueOp),
     /// Goes to `edges[imm]`.
@@ -145,8 +129,14 @@ op_groups! {
     FloatOp { Add, Sub, Mul, Div, Neg }
     /// Conversions.
     ConvOp { SignExt, ZeroExt, Trunc, IntToFloat, UintToFloat, FloatToInt, FloatToUint, FloatCast }
-    /// Atomic updates.
-    RmwOp { Add, And, Or, Xor, Xchg }
+    /// Operations on stretches of memory.
+    BulkOp { Copy, Zero, New }
+    /// Atomic accesses.
+    AtomicOp { Load, Store, Add, And, Or, Xor, Xchg, Cas }
+    /// What is asked of a channel.
+    SizeOp { Len, Cap }
+    /// Operations on maps with keys.
+    KeyedOp { Lookup, Update, Delete }
     /// Operations on maps without keys.
     QueueOp { Push, Pop, Peek }
 }

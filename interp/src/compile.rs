@@ -12,8 +12,8 @@ use larrow_ir::{
 
 use crate::channel::Elem;
 use crate::code::{
-    Case, CmpOp, Code, ConvOp, Edge, FieldRef, FloatOp, HelperRef, Inst, IntOp, IntrinsicRef, Kind, Print,
-    QueueOp, RmwOp, SelectPlan, SlotSize, SwitchTable,
+    AtomicOp, BulkOp, Case, CmpOp, Code, ConvOp, Edge, FieldRef, FloatOp, HelperRef, Inst, IntOp,
+    IntrinsicRef, KeyedOp, Kind, Print, QueueOp, SelectPlan, SizeOp, SlotSize, SwitchTable,
 };
 use crate::value::{Ptr, Region, RegionKind, Repr, Val, scalars};
 
@@ -401,22 +401,24 @@ impl Compiler<'_> {
                 let repr = func.args(v).get(1).map_or(Repr::None, |&x| self.repr(x));
                 self.plain(Kind::Store(repr), v)
             }
-            Op::MemCopy => self.sized(Kind::MemCopy, v),
-            Op::MemZero => self.sized(Kind::MemZero, v),
+            Op::MemCopy => self.sized(Kind::Bulk(BulkOp::Copy), v),
+            Op::MemZero => self.sized(Kind::Bulk(BulkOp::Zero), v),
             Op::New => {
                 let types = &self.module.decls.types;
                 let size = types.pointee(inst.ty).map_or(0, |to| types.size(to));
-                self.with_imm(Kind::New, v, size)
+                self.with_imm(Kind::Bulk(BulkOp::New), v, size)
             }
 
-            Op::AtomicLoad => Inst { bits: self.bits(v), ..self.plain(Kind::AtomicLoad, v) },
-            Op::AtomicStore => self.atomic(Kind::AtomicStore, v),
-            Op::AtomicAdd => self.atomic(Kind::AtomicRmw(RmwOp::Add), v),
-            Op::AtomicAnd => self.atomic(Kind::AtomicRmw(RmwOp::And), v),
-            Op::AtomicOr => self.atomic(Kind::AtomicRmw(RmwOp::Or), v),
-            Op::AtomicXor => self.atomic(Kind::AtomicRmw(RmwOp::Xor), v),
-            Op::AtomicXchg => self.atomic(Kind::AtomicRmw(RmwOp::Xchg), v),
-            Op::AtomicCas => self.atomic(Kind::AtomicCas, v),
+            Op::AtomicLoad => {
+                Inst { bits: self.bits(v), ..self.with_imm(Kind::Atomic(AtomicOp::Load), v, 1) }
+            }
+            Op::AtomicStore => self.atomic(Kind::Atomic(AtomicOp::Store), v),
+            Op::AtomicAdd => self.atomic(Kind::Atomic(AtomicOp::Add), v),
+            Op::AtomicAnd => self.atomic(Kind::Atomic(AtomicOp::And), v),
+            Op::AtomicOr => self.atomic(Kind::Atomic(AtomicOp::Or), v),
+            Op::AtomicXor => self.atomic(Kind::Atomic(AtomicOp::Xor), v),
+            Op::AtomicXchg => self.atomic(Kind::Atomic(AtomicOp::Xchg), v),
+            Op::AtomicCas => self.atomic(Kind::Atomic(AtomicOp::Cas), v),
             Op::Sync => Inst::new(Kind::Sync),
 
             Op::Call => match inst.aux {
@@ -461,8 +463,8 @@ impl Compiler<'_> {
                 Inst { c, from: into, ..self.with_imm(Kind::ChanRecv, v, elem) }
             }
             Op::ChanClose => self.plain(Kind::ChanClose, v),
-            Op::ChanLen => self.plain(Kind::ChanLen, v),
-            Op::ChanCap => self.plain(Kind::ChanCap, v),
+            Op::ChanLen => self.plain(Kind::ChanSize(SizeOp::Len), v),
+            Op::ChanCap => self.plain(Kind::ChanSize(SizeOp::Cap), v),
             Op::Select => match &inst.aux {
                 Aux::Select(shape) => self.select(v, shape),
                 _ => self.malformed(v, "has no cases"),
@@ -482,11 +484,11 @@ impl Compiler<'_> {
                 _ => self.malformed(v, "has no field"),
             },
             Op::MapLookup => match inst.aux {
-                Aux::Lookup { map, .. } => self.on_map(Kind::MapLookup, v, map, 0),
+                Aux::Lookup { map, .. } => self.on_map(Kind::MapKeyed(KeyedOp::Lookup), v, map, 0),
                 _ => self.malformed(v, "has no map"),
             },
-            Op::MapUpdate => self.flagged(Kind::MapUpdate, v),
-            Op::MapDelete => self.flagged(Kind::MapDelete, v),
+            Op::MapUpdate => self.flagged(Kind::MapKeyed(KeyedOp::Update), v),
+            Op::MapDelete => self.flagged(Kind::MapKeyed(KeyedOp::Delete), v),
             Op::MapPush => self.flagged(Kind::MapValueIo(QueueOp::Push), v),
             Op::MapPop => self.flagged(Kind::MapValueIo(QueueOp::Pop), v),
             Op::MapPeek => self.flagged(Kind::MapValueIo(QueueOp::Peek), v),

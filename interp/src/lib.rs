@@ -35,11 +35,17 @@ mod compile;
 mod env;
 mod exec;
 mod memory;
+mod outside;
 mod run;
+mod setup;
 mod trap;
 mod value;
 
+#[cfg(test)]
+mod tests;
+
 pub use env::{CtxValue, Env, Prng, TestEnv};
-pub use run::{Interp, InterpError, IntrinsicFn, Options, Outcome, RunResult, SelectOrder};
+pub use outside::InterpError;
+pub use run::{Interp, IntrinsicFn, Options, Outcome, RunResult, SelectOrder};
 pub use trap::{Trap, TrapKind};
 pub use value::{Ptr, Region, RegionKind, Val, Vals};

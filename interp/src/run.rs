@@ -3,8 +3,7 @@
 use std::rc::Rc;
 
 use cranelift_entity::EntityRef;
-use larrow_ir::{FuncId, GlobalSection, Module, Pos, SiteId, SiteKind, TypeKind, status};
-use larrow_maps::{MapDef, MapSet, SetError};
+use larrow_ir::{FuncId, Module, Pos, SiteId, SiteKind, status};
 
 use crate::channel::Channel;
 use crate::code::{Code, Kind};
@@ -12,8 +11,10 @@ use crate::compile::{Places, compile, elem_of};
 use crate::env::{Env, TestEnv};
 use crate::exec::{Cursor, Stop};
 use crate::memory::Memory;
+use crate::outside::InterpError;
+use crate::setup::{make_globals, make_maps};
 use crate::trap::{Fallible, Fault, Trap, TrapKind, fault};
-use crate::value::{Ptr, Region, RegionKind, Repr, Val, Vals};
+use crate::value::{Region, RegionKind, Val, Vals};
 
 /// In which order a select looks for a case that is ready.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -95,46 +96,6 @@ impl RunResult {
     }
 }
 
-/// What a caller of the interpreter asked for in vain.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum InterpError {
-    /// A map cannot be made.
-    #[error(transparent)]
-    Map(#[from] SetError),
-    /// The variables need more memory than there may be.
-    #[error("{0}")]
-    Memory(String),
-    /// More maps than pointers can tell apart.
-    #[error("the module declares {0} maps; at most 65536 can be run")]
-    TooManyMaps(usize),
-    /// No such channel.
-    #[error("there is no channel @{0}")]
-    NoChannel(String),
-    /// No such variable.
-    #[error("there is no variable @{0}")]
-    NoGlobal(String),
-    /// No such intrinsic.
-    #[error("there is no intrinsic @{0}")]
-    NoIntrinsic(String),
-    /// A value of the wrong size.
-    #[error("@{name} takes {expected} bytes, not {got}")]
-    Size {
-        /// Of what.
-        name: String,
-        /// Bytes.
-        expected: u64,
-        /// Bytes.
-        got: usize,
-    },
-    /// Bytes that are no value of the element's type.
-    #[error("the elements of channel @{0} cannot come from outside as these bytes")]
-    Element(String),
-    /// The channel is closed.
-    #[error("channel @{0} is closed")]
-    Closed(String),
-}
-
 /// How an intrinsic is evaluated: its scalar operands to its result ([`Val::Unit`] for none), or a plain
 /// sentence that says why not.
 pub type IntrinsicFn = Box<dyn Fn(&[Val]) -> Result<Val, String>>;
@@ -152,8 +113,8 @@ pub struct Interp<'m> {
     /// Scratch for a map call's key and value.
     pub(crate) key: Vec<u8>,
     pub(crate) value: Vec<u8>,
-    outcomes: Vec<[u64; 4]>,
-    places: Places,
+    pub(crate) outcomes: Vec<[u64; 4]>,
+    pub(crate) places: Places,
     codes: Vec<Option<Rc<Code>>>,
 }
 
@@ -448,218 +409,4 @@ impl<'m> Interp<'m> {
             message: error.message,
         }
     }
-
-    // ---- the outside -----------------------------------------------------------------------------------------
-
-    fn chan_index(&self, name: &str) -> Result<usize, InterpError> {
-        let id = self.module.decls.chans.id(name);
-        id.map(EntityRef::index).ok_or_else(|| InterpError::NoChannel(name.to_string()))
-    }
-
-    /// Sends a value to a module's channel from outside: the element's bytes in memory, little-endian. Whether
-    /// there was room.
-    ///
-    /// # Errors
-    /// An unknown or closed channel; bytes of the wrong number, or that are no value of the element's type.
-    pub fn send(&mut self, chan: &str, bytes: &[u8]) -> Result<bool, InterpError> {
-        let index = self.chan_index(chan)?;
-        let channel = &mut self.channels[index];
-        if bytes.len() as u64 != channel.elem.size {
-            let (name, expected) = (chan.to_string(), channel.elem.size);
-            return Err(InterpError::Size { name, expected, got: bytes.len() });
-        }
-        let valid = match channel.elem.repr {
-            Repr::Bool => bytes[0] <= 1,
-            Repr::Ref => false,
-            Repr::Num(_) | Repr::None => true,
-        };
-        if !valid {
-            return Err(InterpError::Element(chan.to_string()));
-        }
-        if channel.closed {
-            return Err(InterpError::Closed(chan.to_string()));
-        }
-        if channel.len() >= channel.cap {
-            return Ok(false);
-        }
-        channel.push_bytes(bytes);
-        Ok(true)
-    }
-
-    /// Sends a number to a module's channel of numbers; bits beyond the element's width are dropped.
-    ///
-    /// # Errors
-    /// As [`Interp::send`].
-    pub fn send_int(&mut self, chan: &str, value: u64) -> Result<bool, InterpError> {
-        let size = self.channels[self.chan_index(chan)?].elem.size;
-        let bytes = value.to_le_bytes();
-        let size = usize::try_from(size).unwrap_or(usize::MAX);
-        let bytes = bytes.get(..size).ok_or_else(|| InterpError::Element(chan.to_string()))?;
-        self.send(chan, bytes)
-    }
-
-    /// Receives a value from a module's channel: the oldest, if there is one.
-    ///
-    /// # Errors
-    /// An unknown channel.
-    pub fn recv(&mut self, chan: &str) -> Result<Option<Vec<u8>>, InterpError> {
-        let index = self.chan_index(chan)?;
-        Ok(self.channels[index].pop_bytes())
-    }
-
-    /// Closes a module's channel.
-    ///
-    /// # Errors
-    /// An unknown channel; one that is closed.
-    pub fn close(&mut self, chan: &str) -> Result<(), InterpError> {
-        let index = self.chan_index(chan)?;
-        if std::mem::replace(&mut self.channels[index].closed, true) {
-            return Err(InterpError::Closed(chan.to_string()));
-        }
-        Ok(())
-    }
-
-    /// The buffered values of a module's channel, oldest first.
-    ///
-    /// # Errors
-    /// An unknown channel.
-    pub fn contents(&self, chan: &str) -> Result<Vec<Vec<u8>>, InterpError> {
-        Ok(self.channels[self.chan_index(chan)?].contents())
-    }
-
-    /// Whether a module's channel is closed.
-    ///
-    /// # Errors
-    /// An unknown channel.
-    pub fn closed(&self, chan: &str) -> Result<bool, InterpError> {
-        Ok(self.channels[self.chan_index(chan)?].closed)
-    }
-
-    /// The maps, in the order of their declarations.
-    pub fn maps(&self) -> &MapSet {
-        &self.memory.maps
-    }
-
-    /// The maps, to change between runs.
-    pub fn maps_mut(&mut self) -> &mut MapSet {
-        &mut self.memory.maps
-    }
-
-    /// Gives the next runs a packet.
-    pub fn set_packet(&mut self, bytes: &[u8]) {
-        self.memory.set_bytes(self.packet, bytes);
-    }
-
-    /// The packet, as the last run left it.
-    pub fn packet(&self) -> &[u8] {
-        self.memory.bytes(self.packet)
-    }
-
-    /// The argument for a context parameter.
-    pub fn context(&self) -> Val {
-        let region = Region { kind: RegionKind::Ctx, tag: 0, index: 0 };
-        Val::Ptr(Ptr { region, offset: 0 })
-    }
-
-    /// The arguments that run a program's entry: the context for each context parameter.
-    /// `None` if the function is unknown or has other parameters.
-    pub fn entry_args(&self, name: &str) -> Option<Vec<Val>> {
-        let types = &self.module.decls.types;
-        let func = self.module.funcs.get(self.module.funcs.id(name)?)?;
-        let mut args = Vec::new();
-        for &param in &func.params {
-            let to = types.pointee(func.ty(param))?;
-            if !matches!(types.resolve(to), TypeKind::Opaque(_)) {
-                return None;
-            }
-            args.push(self.context());
-        }
-        Some(args)
-    }
-
-    /// A variable's bytes; pointers read as zeros.
-    ///
-    /// # Errors
-    /// An unknown variable.
-    pub fn global(&self, name: &str) -> Result<&[u8], InterpError> {
-        Ok(self.memory.bytes(self.global_region(name)?))
-    }
-
-    /// Sets a variable's bytes between runs, constant ones too.
-    ///
-    /// # Errors
-    /// An unknown variable; another number of bytes than it has.
-    pub fn set_global(&mut self, name: &str, bytes: &[u8]) -> Result<(), InterpError> {
-        let region = self.global_region(name)?;
-        let expected = self.memory.bytes(region).len();
-        if expected != bytes.len() {
-            let name = name.to_string();
-            return Err(InterpError::Size { name, expected: expected as u64, got: bytes.len() });
-        }
-        self.memory.set_bytes(region, bytes);
-        Ok(())
-    }
-
-    fn global_region(&self, name: &str) -> Result<Region, InterpError> {
-        let id = self.module.decls.globals.id(name);
-        id.map(|id| self.places.globals[id.index()]).ok_or_else(|| InterpError::NoGlobal(name.to_string()))
-    }
-
-    /// What was counted at a site, in the order of [`SiteKind::counters`].
-    pub fn outcomes(&self, site: SiteId) -> [u64; 4] {
-        self.outcomes.get(site.index()).copied().unwrap_or_default()
-    }
-}
-
-/// Makes the maps; the second part is the number of each by its id.
-fn make_maps(module: &Module, cpus: u32) -> Result<(MapSet, Vec<u16>), InterpError> {
-    let decls = &module.decls;
-    let mut set = MapSet::default();
-    let mut numbers = vec![u16::MAX; decls.maps.num_ids()];
-    for (id, decl) in decls.maps.iter() {
-        let size = |ty| u32::try_from(decls.types.size(ty)).unwrap_or(u32::MAX);
-        let def = MapDef {
-            name: decls.maps.name(id).to_string(),
-            kind: kind_of(decl.kind),
-            key_size: size(decl.key),
-            value_size: size(decl.value),
-            max_entries: decl.max_entries,
-            flags: decl.flags,
-        };
-        let number = set.add(def, cpus)?;
-        numbers[id.index()] =
-            u16::try_from(number).map_err(|_| InterpError::TooManyMaps(decls.maps.count()))?;
-    }
-    Ok((set, numbers))
-}
-
-fn kind_of(kind: larrow_ir::MapKind) -> larrow_maps::MapKind {
-    match kind {
-        larrow_ir::MapKind::Array => larrow_maps::MapKind::Array,
-        larrow_ir::MapKind::PercpuArray => larrow_maps::MapKind::PercpuArray,
-        larrow_ir::MapKind::Hash => larrow_maps::MapKind::Hash,
-        larrow_ir::MapKind::PercpuHash => larrow_maps::MapKind::PercpuHash,
-        larrow_ir::MapKind::LruHash => larrow_maps::MapKind::LruHash,
-        larrow_ir::MapKind::LruPercpuHash => larrow_maps::MapKind::LruPercpuHash,
-        larrow_ir::MapKind::Queue => larrow_maps::MapKind::Queue,
-        larrow_ir::MapKind::Stack => larrow_maps::MapKind::Stack,
-    }
-}
-
-/// Makes the variables, by id; one that was removed is nothing.
-fn make_globals(module: &Module, memory: &mut Memory) -> Fallible<Vec<Region>> {
-    let decls = &module.decls;
-    let mut regions = vec![Region::NULL; decls.globals.num_ids()];
-    for (id, decl) in decls.globals.iter() {
-        let size = decls.types.size(decl.ty);
-        let region = memory.place(RegionKind::Global, size, true)?;
-        if decl.init.len() as u64 == size {
-            memory.set_bytes(region, &decl.init);
-        }
-        if decl.section == GlobalSection::Rodata {
-            memory.protect(region);
-        }
-        regions[id.index()] = region;
-    }
-    Ok(regions)
 }

@@ -6,7 +6,7 @@
 use larrow_ir::{RecvForm, RuntimeFn, status};
 
 use crate::channel::{Channel, Dest, Elem, Received, Sent, Source, zero};
-use crate::code::{Code, Inst, Kind, SelectPlan};
+use crate::code::{Code, Inst, SelectPlan, SizeOp};
 use crate::run::{Interp, SelectOrder};
 use crate::trap::{Fallible, TrapKind, fault};
 use crate::value::{Ptr, Repr, Val};
@@ -78,7 +78,7 @@ impl Interp<'_> {
     }
 
     /// Closes; the panic's text if it cannot be.
-    fn chan_close(&mut self, chan: Val) -> Fallible<Result<(), &'static str>> {
+    pub(super) fn chan_close(&mut self, chan: Val) -> Fallible<Result<(), &'static str>> {
         Ok(match self.channel(chan)? {
             None => Err("close of nil channel"),
             Some(n) if self.channels[n].closed => Err("close of closed channel"),
@@ -89,44 +89,34 @@ impl Interp<'_> {
         })
     }
 
-    fn measure(&self, chan: Val, of: impl Fn(&Channel) -> u64) -> Fallible<Val> {
-        Ok(Val::Int(self.channel(chan)?.map_or(0, |n| of(&self.channels[n]))))
-    }
-
     // ---- ops -------------------------------------------------------------------------------------------------
 
-    pub(super) fn channel_op(&mut self, code: &Code, inst: &Inst, regs: &mut [Val]) -> Fallible<Flow> {
-        let a = regs[inst.a as usize];
-        match inst.kind {
-            Kind::MakeChan => {
-                let cap = regs[inst.a as usize].bits();
-                let cap = if inst.b == 1 { signed(cap, inst.bits) } else { cap as i64 };
-                match self.new_chan(code.elems[inst.imm as usize], cap)? {
-                    Ok(chan) => regs[inst.dst as usize] = chan,
-                    Err(text) => return Ok(panic(text)),
-                }
-            }
-            Kind::ChanSend => {
-                let from = self.source(a, regs[inst.b as usize])?;
-                if self.chan_send(a, from)?.status & status::ABORT != 0 {
-                    return Ok(panic(CLOSED_SEND));
-                }
-            }
-            Kind::ChanRecv => return self.recv_op(code, inst, regs),
-            Kind::ChanClose => {
-                if let Err(text) = self.chan_close(a)? {
-                    return Ok(panic(text));
-                }
-            }
-            Kind::ChanLen => regs[inst.dst as usize] = self.measure(a, Channel::len)?,
-            Kind::ChanCap => regs[inst.dst as usize] = self.measure(a, |c| c.cap)?,
-            Kind::Select => return self.select(&code.selects[inst.imm as usize], inst, regs),
-            _ => return fault(TrapKind::Unsupported, "poll mode runs a single goroutine"),
+    pub(super) fn make_chan(&mut self, code: &Code, inst: &Inst, regs: &mut [Val]) -> Fallible<Flow> {
+        let cap = regs[inst.a as usize].bits();
+        let cap = if inst.b == 1 { signed(cap, inst.bits) } else { cap as i64 };
+        match self.new_chan(code.elems[inst.imm as usize], cap)? {
+            Ok(chan) => regs[inst.dst as usize] = chan,
+            Err(text) => return Ok(panic(text)),
         }
         Ok(None)
     }
 
-    fn recv_op(&mut self, code: &Code, inst: &Inst, regs: &mut [Val]) -> Fallible<Flow> {
+    pub(super) fn send_op(&mut self, inst: &Inst, regs: &mut [Val]) -> Fallible<Flow> {
+        let chan = regs[inst.a as usize];
+        let from = self.source(chan, regs[inst.b as usize])?;
+        let done = self.chan_send(chan, from)?;
+        Ok(if done.status & status::ABORT != 0 { panic(CLOSED_SEND) } else { None })
+    }
+
+    pub(super) fn chan_size(&self, op: SizeOp, chan: Val) -> Fallible<Val> {
+        let channel = self.channel(chan)?.map(|n| &self.channels[n]);
+        Ok(Val::Int(channel.map_or(0, |channel| match op {
+            SizeOp::Len => channel.len(),
+            SizeOp::Cap => channel.cap,
+        })))
+    }
+
+    pub(super) fn recv_op(&mut self, code: &Code, inst: &Inst, regs: &mut [Val]) -> Fallible<Flow> {
         let chan = regs[inst.a as usize];
         let elem = code.elems[inst.imm as usize];
         let to = if inst.from == 1 { Dest::Memory(regs[inst.b as usize].ptr()) } else { Dest::Value };
@@ -146,7 +136,7 @@ impl Interp<'_> {
 
     /// Selects among the cases as they stand in the source. Where gc would not call `selectgo`, neither the
     /// rotation nor its random number is asked for.
-    fn select(&mut self, plan: &SelectPlan, inst: &Inst, regs: &mut [Val]) -> Fallible<Flow> {
+    pub(super) fn select(&mut self, plan: &SelectPlan, inst: &Inst, regs: &mut [Val]) -> Fallible<Flow> {
         let n = plan.cases.len();
         let mut chosen = None;
         if n == 1 && !plan.has_default {
@@ -253,11 +243,11 @@ impl Interp<'_> {
                 }
             },
             RuntimeFn::ChanLen => {
-                regs[dst] = self.measure(a, Channel::len)?;
+                regs[dst] = self.chan_size(SizeOp::Len, a)?;
                 0
             }
             RuntimeFn::ChanCap => {
-                regs[dst] = self.measure(a, |c| c.cap)?;
+                regs[dst] = self.chan_size(SizeOp::Cap, a)?;
                 0
             }
             RuntimeFn::SelectNbSend => {
@@ -291,7 +281,7 @@ impl Interp<'_> {
                 regs[status_reg] = Val::Int(u64::from(status::ABORT));
                 return Ok(Some(Stop::Abort));
             }
-            RuntimeFn::NewProc => return fault(TrapKind::Unsupported, "poll mode runs a single goroutine"),
+            RuntimeFn::NewProc => return one_goroutine(),
         };
         regs[status_reg] = Val::Int(u64::from(status));
         if status & status::ABORT != 0 { Ok(panic(CLOSED_SEND)) } else { Ok(None) }
@@ -346,6 +336,11 @@ fn into(elem: Val) -> Dest {
     if elem == Val::Nil { Dest::Value } else { Dest::Memory(elem.ptr()) }
 }
 
-fn panic(text: &str) -> Flow {
+/// What `go` comes to in poll mode.
+pub(super) fn one_goroutine<T>() -> Fallible<T> {
+    fault(TrapKind::Unsupported, "poll mode runs a single goroutine")
+}
+
+pub(super) fn panic(text: &str) -> Flow {
     Some(Stop::Panic(text.to_string()))
 }

@@ -1,8 +1,8 @@
 //! Maps.
 
-use larrow_maps::MapError;
+use larrow_maps::{Map, MapError};
 
-use crate::code::{Inst, Kind, QueueOp};
+use crate::code::{Inst, KeyedOp, QueueOp};
 use crate::run::Interp;
 use crate::trap::{Fallible, TrapKind, fault};
 use crate::value::{Ptr, Region, RegionKind, Val};
@@ -14,86 +14,65 @@ fn answer(result: Result<(), MapError>) -> Val {
     Val::Int(result.map_or_else(|error| i64::from(-error.errno()) as u64, |()| 0))
 }
 
+fn undeclared<T>() -> Fallible<T> {
+    fault(TrapKind::Malformed, "uses a map that is not declared")
+}
+
+/// Bytes of a key and of a value.
+fn sizes(map: &Map) -> (usize, usize) {
+    (map.def().key_size as usize, map.def().value_size as usize)
+}
+
 impl Interp<'_> {
-    pub(super) fn map_op(&mut self, inst: &Inst, regs: &mut [Val]) -> Fallible<Flow> {
+    /// A lookup, an update or a delete. The key and the value go through buffers that live on.
+    pub(super) fn keyed(&mut self, op: KeyedOp, inst: &Inst, regs: &mut [Val]) -> Fallible<Flow> {
         let number = inst.imm as usize;
-        let Some(map) = self.memory.maps.get(number) else {
-            return fault(TrapKind::Malformed, "uses a map that is not declared");
-        };
-        let (key_size, value_size) = (map.def().key_size as usize, map.def().value_size as usize);
+        let Some(map) = self.memory.maps.get_mut(number) else { return undeclared() };
+        let (key_size, value_size) = sizes(map);
+        self.key.clear();
+        self.memory.read_plain(regs[inst.a as usize].ptr(), key_size, &mut self.key)?;
+        if op == KeyedOp::Update {
+            self.value.clear();
+            self.memory.read_plain(regs[inst.b as usize].ptr(), value_size, &mut self.value)?;
+        }
         let cpu = self.env.cpu();
-        let flags = u64::from(inst.c);
-        let mut key = std::mem::take(&mut self.key);
-        let mut value = std::mem::take(&mut self.value);
-        key.clear();
-        value.clear();
-        let done =
-            self.map_call(inst, regs, number, (key_size, value_size), cpu, flags, (&mut key, &mut value));
-        (self.key, self.value) = (key, value);
-        regs[inst.dst as usize] = done?;
+        let Some(map) = self.memory.maps.get_mut(number) else { return undeclared() };
+        regs[inst.dst as usize] = match op {
+            KeyedOp::Update => answer(map.update(&self.key, &self.value, u64::from(inst.c), cpu)),
+            KeyedOp::Delete => answer(map.delete(&self.key)),
+            KeyedOp::Lookup => match map.lookup(&self.key, cpu) {
+                Ok(Some(id)) => {
+                    let region = Region { kind: RegionKind::Map, tag: number as u16, index: id.index() };
+                    Val::Ptr(Ptr { region, offset: 0 })
+                }
+                Ok(None) => Val::Nil,
+                Err(error) => return fault(TrapKind::Unsupported, error.to_string()),
+            },
+        };
         Ok(None)
     }
 
-    fn map_call(
-        &mut self,
-        inst: &Inst,
-        regs: &[Val],
-        number: usize,
-        (key_size, value_size): (usize, usize),
-        cpu: u32,
-        flags: u64,
-        (key, value): (&mut Vec<u8>, &mut Vec<u8>),
-    ) -> Fallible<Val> {
-        let a = regs[inst.a as usize].ptr();
-        if let Kind::MapValueIo(op) = inst.kind {
-            return self.queue_call(op, number, a, value_size, flags, value);
-        }
-        self.memory.read_plain(a, key_size, key)?;
-        if inst.kind == Kind::MapUpdate {
-            self.memory.read_plain(regs[inst.b as usize].ptr(), value_size, value)?;
-        }
-        let Some(map) = self.memory.maps.get_mut(number) else {
-            return fault(TrapKind::Malformed, "uses a map that is not declared");
-        };
-        match inst.kind {
-            Kind::MapUpdate => Ok(answer(map.update(key, value, flags, cpu))),
-            Kind::MapDelete => Ok(answer(map.delete(key))),
-            _ => match map.lookup(key, cpu) {
-                Ok(Some(id)) => {
-                    let region = Region { kind: RegionKind::Map, tag: number as u16, index: id.index() };
-                    Ok(Val::Ptr(Ptr { region, offset: 0 }))
-                }
-                Ok(None) => Ok(Val::Nil),
-                Err(error) => fault(TrapKind::Unsupported, error.to_string()),
-            },
-        }
-    }
-
-    fn queue_call(
-        &mut self,
-        op: QueueOp,
-        number: usize,
-        at: Ptr,
-        size: usize,
-        flags: u64,
-        value: &mut Vec<u8>,
-    ) -> Fallible<Val> {
+    /// A push, a pop or a peek. What a pop or a peek of an empty map leaves in memory is the map's answer: zeros.
+    pub(super) fn queue(&mut self, op: QueueOp, inst: &Inst, regs: &mut [Val]) -> Fallible<Flow> {
+        let (number, at) = (inst.imm as usize, regs[inst.a as usize].ptr());
+        let Some(map) = self.memory.maps.get_mut(number) else { return undeclared() };
+        let (_, size) = sizes(map);
+        self.value.clear();
         if op == QueueOp::Push {
-            self.memory.read_plain(at, size, value)?;
+            self.memory.read_plain(at, size, &mut self.value)?;
         } else {
-            value.resize(size, 0);
+            self.value.resize(size, 0);
         }
-        let Some(map) = self.memory.maps.get_mut(number) else {
-            return fault(TrapKind::Malformed, "uses a map that is not declared");
-        };
+        let Some(map) = self.memory.maps.get_mut(number) else { return undeclared() };
         let result = match op {
-            QueueOp::Push => map.push(value, flags),
-            QueueOp::Pop => map.pop(value),
-            QueueOp::Peek => map.peek(value),
+            QueueOp::Push => map.push(&self.value, u64::from(inst.c)),
+            QueueOp::Pop => map.pop(&mut self.value),
+            QueueOp::Peek => map.peek(&mut self.value),
         };
         if op != QueueOp::Push {
-            self.memory.write_plain(at, value)?;
+            self.memory.write_plain(at, &self.value)?;
         }
-        Ok(answer(result))
+        regs[inst.dst as usize] = answer(result);
+        Ok(None)
     }
 }

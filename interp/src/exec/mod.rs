@@ -80,10 +80,8 @@ impl Interp<'_> {
                     self.memory.store(regs[inst.a as usize].ptr(), repr, regs[inst.b as usize])?;
                     None
                 }
-                Kind::MemCopy | Kind::MemZero | Kind::New => self.bulk(inst, regs)?,
-                Kind::AtomicLoad | Kind::AtomicStore | Kind::AtomicRmw(_) | Kind::AtomicCas => {
-                    self.atomic(inst, regs)?
-                }
+                Kind::Bulk(op) => self.bulk(op, inst, regs)?,
+                Kind::Atomic(op) => self.atomic(op, inst, regs)?,
                 Kind::Sync => None,
                 Kind::Call => Some(Stop::Call {
                     callee: FuncId::from_u32(inst.imm as u32),
@@ -95,19 +93,17 @@ impl Interp<'_> {
                 Kind::CallRuntime(function) => self.call_runtime(function, code, inst, regs)?,
                 Kind::Intrinsic => self.intrinsic(code, inst, regs)?,
                 Kind::Outcome => self.count(inst, regs),
-                Kind::MakeChan
-                | Kind::ChanSend
-                | Kind::ChanRecv
-                | Kind::ChanClose
-                | Kind::ChanLen
-                | Kind::ChanCap
-                | Kind::Select
-                | Kind::Go => self.channel_op(code, inst, regs)?,
+                Kind::MakeChan => self.make_chan(code, inst, regs)?,
+                Kind::ChanSend => self.send_op(inst, regs)?,
+                Kind::ChanRecv => self.recv_op(code, inst, regs)?,
+                Kind::ChanClose => self.chan_close(regs[inst.a as usize])?.err().and_then(chan::panic),
+                Kind::ChanSize(op) => set(regs, inst, self.chan_size(op, regs[inst.a as usize])?),
+                Kind::Select => self.select(&code.selects[inst.imm as usize], inst, regs)?,
+                Kind::Go => return chan::one_goroutine(),
                 Kind::CallHelper => self.helper(code, inst, regs)?,
                 Kind::CtxLoad => self.ctx_load(code, inst, regs)?,
-                Kind::MapLookup | Kind::MapUpdate | Kind::MapDelete | Kind::MapValueIo(_) => {
-                    self.map_op(inst, regs)?
-                }
+                Kind::MapKeyed(op) => self.keyed(op, inst, regs)?,
+                Kind::MapValueIo(op) => self.queue(op, inst, regs)?,
                 Kind::Jump => take(code, inst.imm as usize, regs, cursor),
                 Kind::Branch => {
                     let edge = inst.imm as usize + usize::from(regs[inst.a as usize].bits() == 0);

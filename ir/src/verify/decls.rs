@@ -8,7 +8,7 @@ use crate::inst::Pos;
 use crate::module::{ChanDecl, GlobalDecl, GlobalSection, MapDecl, MapKind, Module};
 use crate::types::{TypeKind, TypeTable};
 
-use super::spell_type;
+use super::spell::spell_type;
 
 /// The largest element of a channel in bytes, as gc has it.
 const MAX_ELEMENT: u64 = (1 << 16) - 1;

@@ -13,7 +13,7 @@ mod decls;
 mod dominance;
 mod memory;
 mod payload;
-pub mod render;
+mod render;
 mod rules;
 mod shape;
 mod spell;
@@ -30,7 +30,8 @@ use crate::inst::{Inst, Pos};
 use crate::module::{Decls, Module};
 use crate::types::TypeTable;
 
-pub use spell::spell_type;
+pub use render::render;
+use spell::spell_type;
 
 /// Checks a module: its declarations, then each of its functions.
 ///

@@ -1,7 +1,7 @@
 //! Errors drawn under the lines that they are about:
 //!
 //! ```text
-//! func @f(v0: u32, v1: u8) -> u32 {
+//! func @f(v0: u32, v1: u8) -> u32
 //!   b0:
 //!       v2 = Add <u32> v0, v1
 //!       ^^^^^^^^^^^^^^^^^^^^^ operand v1 of Add is u8, not u32
@@ -12,27 +12,17 @@
 
 use std::collections::HashMap;
 
+use cranelift_entity::EntityRef;
 use indexmap::IndexMap;
 
 use crate::diag::{Diagnostic, Entity};
-use crate::entity::{Block, FuncId, Value};
+use crate::entity::{Block, FuncId, Type, Value};
 use crate::function::Function;
 use crate::module::Module;
-
-/// The text of the parts of a function, a line each, not indented.
-pub trait Lines {
-    /// The function's header.
-    fn header(&self, module: &Module, func: &Function) -> String;
-    /// A block's label.
-    fn label(&self, module: &Module, func: &Function, block: Block) -> String;
-    /// An instruction.
-    fn inst(&self, module: &Module, func: &Function, value: Value) -> String;
-    /// A block's terminator.
-    fn term(&self, module: &Module, func: &Function, block: Block) -> String;
-}
+use crate::text::{print_header, print_inst, print_term};
 
 /// Renders diagnostics with carets under the functions' lines; those about nothing in a function stand first.
-pub fn render_with(module: &Module, diagnostics: &[Diagnostic], text: &dyn Lines) -> String {
+pub fn render(module: &Module, diagnostics: &[Diagnostic]) -> String {
     let mut out = String::new();
     let mut by_func: IndexMap<FuncId, Vec<&Diagnostic>> = IndexMap::new();
     for diagnostic in diagnostics {
@@ -46,7 +36,7 @@ pub fn render_with(module: &Module, diagnostics: &[Diagnostic], text: &dyn Lines
         for &diagnostic in &diagnostics {
             about.entry(diagnostic.entity.unwrap_or(Entity::Func(id))).or_default().push(diagnostic);
         }
-        Page::of(module, id, &mut about, text).print(&mut out);
+        Page::of(module, id, &mut about).print(&mut out);
         // What is left names a part that no line stands for, such as a value outside every block.
         let rest = diagnostics.iter().filter(|d| d.entity.is_some_and(|e| about.contains_key(&e)));
         rest.for_each(|d| plain(&mut out, module, d));
@@ -66,6 +56,41 @@ fn plain(out: &mut String, module: &Module, diagnostic: &Diagnostic) {
     out.push_str(&format!("{place}{diagnostic}\n"));
 }
 
+/// The header; a bare one where its parts do not exist.
+fn header(module: &Module, func: &Function) -> String {
+    let known = |ty: Type| ty.index() < module.decls.types.len();
+    let exists = |v: Value| v.index() < func.num_values() && known(func.ty(v));
+    if known(func.result) && func.params.iter().all(|&p| exists(p)) {
+        print_header(func, module)
+    } else {
+        format!("func @{}", func.name)
+    }
+}
+
+/// An instruction; a bare one where its type is not of the module.
+fn inst(module: &Module, func: &Function, v: Value) -> String {
+    if func.ty(v).index() < module.decls.types.len() {
+        print_inst(func, v, module)
+    } else {
+        format!("{v} = {} <?>", func.inst(v).op)
+    }
+}
+
+/// `b3: ← b1, b2`
+fn label(func: &Function, b: Block) -> String {
+    let preds: Vec<String> = func.preds(b).iter().map(Block::to_string).collect();
+    if preds.is_empty() { format!("{b}:") } else { format!("{b}: ← {}", preds.join(", ")) }
+}
+
+/// A terminator; a bare one where its operand does not exist.
+fn term(module: &Module, func: &Function, b: Block) -> String {
+    let known = |v: Value| v.index() < func.num_values() && func.ty(v).index() < module.decls.types.len();
+    match func.term(b).operand() {
+        Some(v) if !known(v) => format!("… {v}"),
+        Some(_) | None => print_term(func, b, module),
+    }
+}
+
 /// A line of a function and what is wrong with it.
 struct Line {
     indent: usize,
@@ -81,12 +106,7 @@ struct Page {
 }
 
 impl Page {
-    fn of(
-        module: &Module,
-        id: FuncId,
-        about: &mut HashMap<Entity, Vec<&Diagnostic>>,
-        text: &dyn Lines,
-    ) -> Page {
+    fn of(module: &Module, id: FuncId, about: &mut HashMap<Entity, Vec<&Diagnostic>>) -> Page {
         let func = &module.funcs[id];
         let mut page = Page { lines: Vec::new() };
         let mut take = |entity| {
@@ -96,15 +116,15 @@ impl Page {
         let mut head = take(Entity::Func(id));
         head.extend(func.params.iter().flat_map(|&p| take(Entity::Value(id, p))));
         head.extend(func.slots().flat_map(|(s, _)| take(Entity::Slot(id, s))));
-        page.push(0, text.header(module, func), head, true);
+        page.push(0, header(module, func), head, true);
         for &b in func.layout().iter().filter(|&&b| func.is_live_block(b)) {
-            page.push(2, text.label(module, func, b), Vec::new(), true);
-            for &v in func.block(b).insts.iter().filter(|v| (v.as_u32() as usize) < func.num_values()) {
+            page.push(2, label(func, b), Vec::new(), true);
+            for &v in func.block(b).insts.iter().filter(|v| v.index() < func.num_values()) {
                 let messages = take(Entity::Value(id, v));
-                page.push(6, text.inst(module, func, v), messages, false);
+                page.push(6, inst(module, func, v), messages, false);
             }
             let messages = take(Entity::Block(id, b));
-            page.push(6, text.term(module, func, b), messages, false);
+            page.push(6, term(module, func, b), messages, false);
         }
         page
     }

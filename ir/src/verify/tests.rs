@@ -3,7 +3,7 @@
 use cranelift_entity::EntityRef;
 
 use crate::builder::FuncBuilder;
-use crate::diag::{Diagnostic, Entity};
+use crate::diag::Entity;
 use crate::entity::{Block, FuncId, MapId, SiteId, Slot, Type, Value};
 use crate::function::Function;
 use crate::inst::{Aux, Inst, LookupRole, Pos, RecvForm, SelectCase, SelectShape, Terminator};

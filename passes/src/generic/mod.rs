@@ -5,11 +5,13 @@ pub mod critical;
 pub mod deadcode;
 pub mod fold;
 pub mod fuse;
+pub mod inline;
 pub mod mem2reg;
 pub mod opt;
 pub mod phielim;
 pub(crate) mod replace;
 pub mod trim;
+pub mod unused;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -214,7 +214,7 @@ fn headers() {
             let ty = f.decls.types.tuple(&[Type::U8]);
             f.slot(ty);
         },
-        &["slot s0 holds (u8), which has no layout"],
+        &["slot s0 holds (u8,), which has no layout"],
     );
     breaks(|f, _| f.func.params.push(Value::new(80)), &["parameter v80 does not exist"]);
     breaks(|f, _| f.func.result = Type::new(9999), &["the result's type is not of this module"]);
@@ -264,7 +264,7 @@ fn terminators() {
             let pair = f.tuple(&[p[0]]);
             f.terminate(Terminator::Panic(crate::inst::PanicWith::Value(pair)));
         },
-        &["Panic takes a scalar, but v13 is (u32)"],
+        &["Panic takes a scalar, but v13 is (u32,)"],
     );
     passes(|f, _| f.panic("no"));
 }

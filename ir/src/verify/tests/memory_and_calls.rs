@@ -25,14 +25,14 @@ fn loads_and_stores() {
             let ty = f.decls.types.tuple(&[Type::U32]);
             f.load(ty, p[4]);
         },
-        &["Load yields a scalar, not (u32)"],
+        &["Load yields a scalar, not (u32,)"],
     );
     breaks(
         |f, p| {
             let pair = f.tuple(&[p[0]]);
             f.store(p[4], pair);
         },
-        &["operand v13 of Store is (u32), not a scalar"],
+        &["operand v13 of Store is (u32,), not a scalar"],
     );
     breaks(|f, p| _ = f.store(p[4], p[1]), &["Store of u8 through v4, which is ptr<u32>"]);
     breaks(|f, p| _ = f.mem_copy(p[4], p[0], 1), &["operand v0 of MemCopy is u32, not a pointer"]);
@@ -68,7 +68,7 @@ fn addresses() {
             let xdp = f.decls.types.opaque("xdp");
             f.new_object(xdp);
         },
-        &["New of xdp, which has no layout"],
+        &["New of opaque \"xdp\", which has no layout"],
     );
     breaks(|f, _| _ = f.func_addr(Type::U64, FuncId::new(0)), &["FuncAddr yields a function, not u64"]);
     breaks(
@@ -133,7 +133,7 @@ fn calls_match_signatures() {
             let pair = f.tuple(&[p[0]]);
             f.call_helper(Type::U64, "h", &[pair]);
         },
-        &["operand v13 of CallHelper is (u32), not a scalar"],
+        &["operand v13 of CallHelper is (u32,), not a scalar"],
     );
     breaks(
         |f, _| {

@@ -1,0 +1,9 @@
+//! Whole functions through the code generator; with the `kernel` feature, run by the kernel.
+
+mod build;
+mod diagnose;
+#[cfg(feature = "kernel")]
+mod machine;
+#[cfg(feature = "kernel")]
+mod programs;
+mod shape;
