@@ -77,8 +77,8 @@ impl FuncGen<'_> {
 
     pub(super) fn update(&mut self) {
         let (map, value) = self.keyed_map();
-        // Key and value are in different slots.
-        let value = if value == Type::U32 { None } else { self.filled(value) };
+        // The key has the slot of that type; a value of it is the first element of an array.
+        let value = if value == Type::U32 { self.filled(self.world.array) } else { self.filled(value) };
         let (Some(value), Some(key)) = (value, self.key()) else { return };
         let flags = self.random.below(3) as u32;
         let v = self.b.map_update(map, key, value, flags);
