@@ -2,6 +2,7 @@
 //!
 //! [`compile_module`] takes a module without channel ops to instructions, [`emit`] those to an [`object::Object`].
 
+pub mod bind;
 pub mod btf;
 mod compile;
 pub mod ctx;
@@ -15,9 +16,13 @@ pub mod layout;
 pub mod legalize;
 pub mod mach;
 pub mod object;
+mod panic;
 mod peephole;
 mod regalloc;
+pub mod ring;
+pub mod runtime;
 mod select;
+pub mod target;
 #[cfg(test)]
 mod tests;
 

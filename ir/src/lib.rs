@@ -2,19 +2,24 @@
 //! blocks, `Phi` as an op) on Cranelift's data structures.
 //!
 //! A [`Module`] holds [`Function`]s and the declarations they share ([`Decls`]): types, channels, maps, globals,
-//! sites. [`FuncBuilder`] builds; [`op`] is the table of ops.
+//! sites. [`FuncBuilder`] builds; [`op`] is the table of ops; [`text`] prints and parses.
 //!
 //! **Invariant:** this crate knows no target and no pass.
 
 pub mod builder;
+pub mod cfg;
 pub mod diag;
 pub mod entity;
+mod equal;
 pub mod function;
 pub mod inst;
 pub mod module;
+pub mod nearest;
 pub mod op;
 pub mod runtime;
+pub mod text;
 pub mod types;
+pub mod verify;
 
 pub use builder::FuncBuilder;
 pub use cranelift_entity;
@@ -28,6 +33,8 @@ pub use module::{
     ChanDecl, Decls, GlobalDecl, GlobalSection, IntrinsicDecl, LocData, MapDecl, MapKind, Module, Named,
     SiteDecl, SiteKind,
 };
+pub use nearest::{edit_distance, nearest};
 pub use op::{AuxKind, Effects, Family, Op, Rule};
 pub use runtime::{RuntimeFn, RuntimeSig, status};
 pub use types::{ChanDir, Field, Layout, NamedType, Space, TypeKind, TypeTable, align_up};
+pub use verify::{verify, verify_func};

@@ -3,6 +3,7 @@
 //! Types keep Go's signedness for the reader and for debug information; operations carry their own, so the
 //! verifier compares widths ([`TypeTable::same_width`]) and no cast stands between `i32` and `u32`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use cranelift_entity::{EntityRef, PrimaryMap};
@@ -204,11 +205,16 @@ pub fn align_up(n: u64, align: u64) -> u64 {
 pub struct TypeTable {
     kinds: IndexSet<TypeKind>,
     named: PrimaryMap<NamedId, NamedType>,
+    names: HashMap<Arc<str>, NamedId>,
 }
 
 impl Default for TypeTable {
     fn default() -> Self {
-        TypeTable { kinds: primitive_kinds().into_iter().collect(), named: PrimaryMap::new() }
+        TypeTable {
+            kinds: primitive_kinds().into_iter().collect(),
+            named: PrimaryMap::new(),
+            names: HashMap::new(),
+        }
     }
 }
 
@@ -262,8 +268,12 @@ impl TypeTable {
 
     /// The named type of this name, declared or forward-referenced now.
     pub fn named_type(&mut self, name: &str) -> Type {
-        let known = self.named.iter().find(|(_, n)| &*n.name == name).map(|(id, _)| id);
-        let id = known.unwrap_or_else(|| self.named.push(NamedType { name: name.into(), body: None }));
+        let id = self.names.get(name).copied().unwrap_or_else(|| {
+            let name: Arc<str> = name.into();
+            let id = self.named.push(NamedType { name: name.clone(), body: None });
+            self.names.insert(name, id);
+            id
+        });
         self.intern(TypeKind::Named(id))
     }
 
@@ -388,17 +398,24 @@ impl TypeTable {
     /// Whether two types hold the same bits: integers of one width whatever their sign, pointers whatever
     /// their pointee and space, channels of one element whatever their direction, tuples member by member.
     pub fn same_width(&self, a: Type, b: Type) -> bool {
+        self.same_width_within(a, b, 64)
+    }
+
+    /// `fuel` bounds the nesting: two channels of themselves under different names would have no end.
+    fn same_width_within(&self, a: Type, b: Type, fuel: u32) -> bool {
         if a == b {
             return true;
         }
+        let Some(fuel) = fuel.checked_sub(1) else { return false };
         match (self.resolve(a), self.resolve(b)) {
             (TypeKind::Int { bits: x, .. }, TypeKind::Int { bits: y, .. }) => x == y,
             (TypeKind::Ptr { .. }, TypeKind::Ptr { .. }) => true,
             (TypeKind::Chan { elem: x, .. }, TypeKind::Chan { elem: y, .. }) => {
-                x == y || self.same_width(*x, *y)
+                x == y || self.same_width_within(*x, *y, fuel)
             }
             (TypeKind::Tuple(x), TypeKind::Tuple(y)) => {
-                x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| self.same_width(*x, *y))
+                x.len() == y.len()
+                    && x.iter().zip(y.iter()).all(|(x, y)| self.same_width_within(*x, *y, fuel))
             }
             (x, y) => x == y,
         }
@@ -407,11 +424,12 @@ impl TypeTable {
     /// Size and alignment in memory; `None` for what has none (tuples, opaque types, recursion without a
     /// pointer, sizes past 2⁶³).
     pub fn layout(&self, ty: Type) -> Option<Layout> {
-        self.layout_within(ty, 64)
+        self.layout_within(ty, 64, &mut HashMap::new())
     }
 
-    /// `fuel` bounds the nesting, so that a type that contains itself has no layout rather than no end.
-    fn layout_within(&self, ty: Type, fuel: u32) -> Option<Layout> {
+    /// `fuel` bounds the nesting, so that a type that contains itself has no layout rather than no end. `known`
+    /// keeps shared parts from being laid out once per path to them, of which there may be 2⁶⁴.
+    fn layout_within(&self, ty: Type, fuel: u32, known: &mut HashMap<Type, Layout>) -> Option<Layout> {
         let fuel = fuel.checked_sub(1)?;
         match self.resolve(ty) {
             TypeKind::Unit => Some(Layout { size: 0, align: 1 }),
@@ -421,13 +439,18 @@ impl TypeTable {
             }
             TypeKind::Ptr { .. } | TypeKind::Chan { .. } | TypeKind::Func { .. } => Some(Layout::scalar(8)),
             TypeKind::Array { elem, len } => {
-                let elem = self.layout_within(*elem, fuel)?;
+                let elem = self.layout_within(*elem, fuel, known)?;
                 let size = elem.size.checked_mul(*len).filter(|s| *s < 1 << 63)?;
                 Some(Layout { size, align: elem.align })
             }
             TypeKind::Struct { fields, packed } => {
-                let (end, align) = self.place_fields(fields, *packed, fuel, |_, _| ())?;
-                Some(Layout { size: align_up(end, align), align })
+                if let Some(layout) = known.get(&ty) {
+                    return Some(*layout);
+                }
+                let (end, align) = self.place_fields(fields, *packed, fuel, known, |_, _| ())?;
+                let layout = Layout { size: align_up(end, align), align };
+                known.insert(ty, layout);
+                Some(layout)
             }
             TypeKind::Tuple(_) | TypeKind::Opaque(_) | TypeKind::Named(_) => None,
         }
@@ -439,11 +462,12 @@ impl TypeTable {
         fields: &[Field],
         packed: bool,
         fuel: u32,
+        known: &mut HashMap<Type, Layout>,
         mut each: impl FnMut(usize, u64),
     ) -> Option<(u64, u64)> {
         let (mut offset, mut align) = (0u64, 1u64);
         for (i, field) in fields.iter().enumerate() {
-            let layout = self.layout_within(field.ty, fuel)?;
+            let layout = self.layout_within(field.ty, fuel, known)?;
             let field_align = if packed { 1 } else { layout.align };
             offset = align_up(offset, field_align);
             align = align.max(field_align);
@@ -457,7 +481,7 @@ impl TypeTable {
     pub fn field_offsets(&self, ty: Type) -> Option<Vec<u64>> {
         let TypeKind::Struct { fields, packed } = self.resolve(ty) else { return None };
         let mut offsets = Vec::with_capacity(fields.len());
-        self.place_fields(fields, *packed, 64, |_, offset| offsets.push(offset))?;
+        self.place_fields(fields, *packed, 64, &mut HashMap::new(), |_, offset| offsets.push(offset))?;
         Some(offsets)
     }
 

@@ -112,3 +112,28 @@ impl AnalysisCache {
         stale
     }
 }
+
+macro_rules! cached {
+    ($($trait:ident $of:ident $analysis:ty, $name:literal, $depends:expr;)*) => {$(
+        impl $trait for $analysis {
+            const NAME: &'static str = $name;
+            const DEPENDS: Facts = $depends;
+            fn compute(of: &$of) -> Self {
+                <$analysis>::compute(of)
+            }
+            fn agrees(&self, fresh: &Self) -> bool {
+                self == fresh
+            }
+        }
+    )*};
+}
+
+cached! {
+    Analysis Function larrow_ir::cfg::Rpo, "reverse postorder", Facts::CFG;
+    Analysis Function larrow_ir::cfg::DomTree, "dominator tree", Facts::CFG;
+    Analysis Function larrow_ir::cfg::PostDomTree, "postdominator tree", Facts::CFG;
+    Analysis Function larrow_ir::cfg::Frontier, "dominance frontier", Facts::CFG;
+    Analysis Function larrow_ir::cfg::LoopForest, "loop forest", Facts::CFG;
+    Analysis Function larrow_ir::cfg::Liveness, "liveness", Facts::ALL;
+    ModuleAnalysis Module larrow_ir::cfg::CallGraph, "call graph", Facts::ALL;
+}

@@ -3,7 +3,6 @@
 mod analysis;
 mod cx;
 mod diff;
-mod nearest;
 mod observe;
 mod options;
 mod pass;
@@ -23,4 +22,6 @@ pub use pass::{Body, Changed, Facts, FunctionPass, ModulePass, Order, Pass, Pass
 pub use pipeline::{Pipeline, PipelineError, Row};
 pub use rewrite::{Hook, HookPoint, Rewriter};
 pub use run::{Failure, Report};
+#[cfg(test)]
+pub(crate) use shuffle::Random;
 pub use trace::{Delta, FunctionText, Header, Step, Trace};

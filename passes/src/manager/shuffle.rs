@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use larrow_ir::{Block, Decls, Function, Module, Op, Value};
+use larrow_ir::{Block, Decls, Function, Module, Op, Terminator, Value};
 
 /// A small deterministic generator: splitmix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number
 /// generators", 2014).
@@ -46,6 +46,10 @@ pub(super) fn shuffle(module: &mut Module, random: &mut Random) {
 
 /// A random topological order: phis first, operands before users, effects in their order.
 fn block(func: &mut Function, decls: &Decls, b: Block, random: &mut Random) {
+    // A block that control does not leave ends with the call that does not come back.
+    if *func.term(b) == Terminator::Exit {
+        return;
+    }
     let insts = func.block(b).insts.clone();
     let (mut order, body): (Vec<Value>, Vec<Value>) =
         insts.iter().partition(|&&v| func.inst(v).op == Op::Phi);

@@ -7,8 +7,11 @@ use larrow_ir::{Diagnostic, FuncId, Function, Module};
 
 /// Everything wrong with a function, or with the module where none is given.
 pub(super) fn verify(module: &Module, func: Option<FuncId>) -> Vec<Diagnostic> {
-    let _ = (module, func);
-    Vec::new()
+    let found = match func {
+        Some(id) => larrow_ir::verify::verify_func(module, id),
+        None => larrow_ir::verify::verify(module),
+    };
+    found.err().unwrap_or_default()
 }
 
 /// A hash of all that is printed of a function, or of every function where none is given.

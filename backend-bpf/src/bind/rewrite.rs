@@ -1,0 +1,375 @@
+//! The rewriting of one function: addresses, runtime calls, their results, and the branches on abort.
+
+use std::collections::HashMap;
+
+use larrow_ir::cranelift_entity::SecondaryMap;
+use larrow_ir::cranelift_entity::packed_option::PackedOption;
+use larrow_ir::{
+    Args, Aux, Block, ChanId, Decls, Diagnostic, Entity, FuncBuilder, FuncId, Function, Inst, LookupRole,
+    Module, Op, PanicWith, Pos, RuntimeFn, SiteId, SiteKind, Slot, Space, Terminator, Type, Value, cfg,
+    status,
+};
+use larrow_passes::lower::SITES_MAP;
+
+use super::resolve::{InstanceId, Resolved};
+use super::select::Scases;
+use super::{BindMode, Binder, WouldBlock, count};
+use crate::runtime::{self, CHOSEN_SHIFT, Instance, SelectArm};
+
+/// What is being rewritten.
+struct Cursor<'a> {
+    id: FuncId,
+    func: &'a mut Function,
+    /// Where instructions are appended.
+    block: Block,
+    /// The `u32` slot that keys are passed in.
+    key: Option<Slot>,
+    /// The status word of each rewritten call.
+    words: SecondaryMap<Value, PackedOption<Value>>,
+    resolved: &'a Resolved,
+    scases: Scases,
+}
+
+impl Cursor<'_> {
+    fn build<'b>(&'b mut self, decls: &'b mut Decls, pos: Pos) -> FuncBuilder<'b> {
+        let mut build = FuncBuilder::new(self.func, decls);
+        build.at(pos).switch_to(self.block);
+        build
+    }
+    fn key(&mut self) -> Slot {
+        *self.key.get_or_insert_with(|| self.func.add_slot(Type::U32))
+    }
+    /// Changes an instruction that was taken out and puts it at the end of the current block.
+    fn put(&mut self, v: Value, inst: Inst) {
+        *self.func.inst_mut(v) = inst;
+        self.func.attach(self.block, v);
+    }
+    /// A bool that says whether a bit of a word is set, as the value `v`.
+    fn put_flag(&mut self, decls: &mut Decls, v: Value, word: Value, bit: u32, pos: Pos) {
+        let mut build = self.build(decls, pos);
+        let mask = build.int(Type::U32, u64::from(bit));
+        let masked = build.and(word, mask);
+        let zero = build.int(Type::U32, 0);
+        self.put(v, Inst::new(Op::Neq, Type::BOOL, &[masked, zero]).at(pos));
+    }
+}
+
+impl Binder {
+    /// Rewrites `func`, which is taken out of the module under `id`.
+    pub(super) fn rewrite(
+        &mut self,
+        module: &mut Module,
+        id: FuncId,
+        func: &mut Function,
+        resolved: &Resolved,
+    ) {
+        let scases = Scases::collect(func, &module.decls);
+        let order = cfg::Rpo::compute(func).blocks().to_vec();
+        let entry = func.entry();
+        let mut cursor =
+            Cursor { id, func, block: entry, key: None, words: SecondaryMap::new(), resolved, scases };
+        for b in order {
+            cursor.block = b;
+            for v in cursor.func.detach_insts(b) {
+                self.rewrite_inst(module, &mut cursor, v);
+            }
+        }
+        self.retype(&mut module.decls, func, resolved);
+    }
+
+    fn rewrite_inst(&mut self, module: &mut Module, at: &mut Cursor<'_>, v: Value) {
+        let inst = at.func.inst(v).clone();
+        match (inst.op, &inst.aux) {
+            (Op::ChanAddr, Aux::Chan(chan)) => self.rewrite_addr(&mut module.decls, at, v, *chan, inst.pos),
+            (Op::CallRuntime, Aux::Runtime(callee)) => self.rewrite_call(module, at, v, *callee, &inst),
+            (Op::Status, _) => {
+                let word = at.words[inst.args[0]].expect("a status follows its call");
+                at.put(v, Inst::new(Op::Copy, Type::U32, &[word]).at(inst.pos));
+            }
+            (Op::Extract, Aux::Index(index)) if at.words[inst.args[0]].is_some() => {
+                rewrite_field(&mut module.decls, at, v, *index, &inst);
+            }
+            (Op::Call, Aux::Func(callee)) => {
+                let callee = self.callee(module, at, *callee, &inst.args);
+                at.put(v, inst.with(Aux::Func(callee)));
+            }
+            _ => at.func.attach(at.block, v),
+        }
+    }
+
+    /// The clone of a function for the channels among its arguments.
+    fn callee(&mut self, module: &mut Module, at: &Cursor<'_>, callee: FuncId, args: &[Value]) -> FuncId {
+        let params: Vec<Option<InstanceId>> = args.iter().map(|&a| at.resolved.get(a)).collect();
+        self.variant(module, callee, params)
+    }
+
+    fn rewrite_addr(&mut self, decls: &mut Decls, at: &mut Cursor<'_>, v: Value, chan: ChanId, pos: Pos) {
+        let Some((map, instance)) = self.chan(decls, chan) else { return };
+        let hchan = self.instances.get(instance).hchan(decls);
+        let ty = decls.types.ptr(Space::Map, hchan);
+        let inst = match self.options.mode {
+            BindMode::Direct => Inst::new(Op::MapValue, ty, &[]).with(Aux::MapOffset { map, offset: 0 }),
+            BindMode::Lookup => {
+                let key = at.key();
+                let mut build = at.build(decls, pos);
+                let key = build.local_addr(key);
+                let zero = build.int(Type::U32, 0);
+                build.store(key, zero);
+                Inst::new(Op::MapLookup, ty, &[key]).with(Aux::Lookup { map, role: LookupRole::Bind })
+            }
+        };
+        at.put(v, inst.at(pos));
+    }
+
+    fn rewrite_call(
+        &mut self,
+        module: &mut Module,
+        at: &mut Cursor<'_>,
+        v: Value,
+        callee: RuntimeFn,
+        inst: &Inst,
+    ) {
+        let pos = inst.pos;
+        match callee {
+            RuntimeFn::ChanSend1 => {
+                self.would_block(at, v, pos, "this send is dropped when the channel is full");
+                let word = self.call(module, at, v, callee, inst.args[0], Some(inst.args[1]), pos);
+                self.abort_on_closed(module, at, word, pos, "send on closed channel");
+            }
+            RuntimeFn::ChanRecv1 => {
+                self.would_block(at, v, pos, "this receive gives the zero value when the channel is empty");
+                self.call(module, at, v, callee, inst.args[0], Some(inst.args[1]), pos);
+            }
+            RuntimeFn::ChanRecv2 => {
+                self.would_block(at, v, pos, "this receive gives (zero, false) when the channel is empty");
+                let word = self.call_beside(module, at, v, callee, inst.args[0], Some(inst.args[1]), pos);
+                at.put_flag(&mut module.decls, v, word, status::COMMUNICATED, pos);
+            }
+            RuntimeFn::SelectNbSend => {
+                let word = self.call_beside(module, at, v, callee, inst.args[0], Some(inst.args[1]), pos);
+                at.put_flag(&mut module.decls, v, word, status::SELECTED, pos);
+                self.abort_on_closed(module, at, word, pos, "send on closed channel");
+            }
+            RuntimeFn::SelectNbRecv => {
+                self.call(module, at, v, callee, inst.args[1], Some(inst.args[0]), pos);
+            }
+            RuntimeFn::CloseChan => {
+                let word = self.call(module, at, v, callee, inst.args[0], None, pos);
+                self.abort_on_closed(module, at, word, pos, "close of nil or closed channel");
+            }
+            RuntimeFn::ChanLen | RuntimeFn::ChanCap => {
+                let id = self.function(module, at, callee, inst.args[0]);
+                at.put(v, Inst::new(Op::Call, inst.ty, &inst.args).with(Aux::Func(id)).at(pos));
+            }
+            RuntimeFn::SelectGo => self.rewrite_selectgo(module, at, v, inst),
+            RuntimeFn::Block => {
+                self.would_block(at, v, pos, "this select has no cases and aborts the program");
+                at.func.set_terminator(
+                    at.block,
+                    Terminator::Panic(PanicWith::Text("select with no cases".into())),
+                    pos,
+                );
+            }
+            RuntimeFn::MakeChan => {
+                let help = "declare it at module level, as in `chan @events: chan u32 cap 16`";
+                self.refuse(at, v, pos, "a BPF program cannot make a channel: it cannot allocate", help);
+            }
+            RuntimeFn::NewProc => {
+                let help = "call the function, or send to a channel that another program receives from";
+                self.refuse(at, v, pos, "a BPF program cannot start a goroutine", help);
+            }
+        }
+    }
+
+    fn refuse(&mut self, at: &mut Cursor<'_>, v: Value, pos: Pos, message: &str, help: &str) {
+        self.errors.push(Diagnostic::error(message).on(Entity::Value(at.id, v)).at(pos).help(help));
+        at.func.attach(at.block, v);
+    }
+
+    /// Says what becomes of an operation that would block.
+    fn would_block(&mut self, at: &Cursor<'_>, v: Value, pos: Pos, what: &str) {
+        let place = Entity::Value(at.id, v);
+        match self.options.would_block {
+            WouldBlock::Poll => {
+                self.notes
+                    .push(Diagnostic::remark(format!("a BPF program cannot wait: {what}")).on(place).at(pos));
+            }
+            WouldBlock::Reject => {
+                let error = Diagnostic::error("this operation may block, and a BPF program cannot wait");
+                let help = "give it a default case, or compile with `--would-block=poll`";
+                self.errors.push(error.on(place).at(pos).note(format!("in poll mode {what}")).help(help));
+            }
+        }
+    }
+
+    /// The prelude's function for a channel operand.
+    fn function(&self, module: &mut Module, at: &Cursor<'_>, callee: RuntimeFn, chan: Value) -> FuncId {
+        let instance = self.operand_instance(module, at, chan);
+        runtime::function(module, callee, &instance).expect("called for functions of the prelude only")
+    }
+
+    fn operand_instance(&self, module: &Module, at: &Cursor<'_>, chan: Value) -> Instance {
+        let instance = self.instance_of(&module.decls, at.func, at.resolved, chan);
+        instance.expect("the verifier checks that the operand is a channel whose element has a layout")
+    }
+
+    /// Makes `v` itself the call, whose result is the status word.
+    fn call(
+        &mut self,
+        module: &mut Module,
+        at: &mut Cursor<'_>,
+        v: Value,
+        callee: RuntimeFn,
+        chan: Value,
+        elem: Option<Value>,
+        pos: Pos,
+    ) -> Value {
+        let id = self.function(module, at, callee, chan);
+        let args: Args = std::iter::once(chan).chain(elem).collect();
+        at.put(v, Inst::new(Op::Call, Type::U32, &args).with(Aux::Func(id)).at(pos));
+        at.words[v] = v.into();
+        v
+    }
+
+    /// Puts the call before `v`, which is taken out and will be a field of the status word.
+    fn call_beside(
+        &mut self,
+        module: &mut Module,
+        at: &mut Cursor<'_>,
+        v: Value,
+        callee: RuntimeFn,
+        chan: Value,
+        elem: Option<Value>,
+        pos: Pos,
+    ) -> Value {
+        let id = self.function(module, at, callee, chan);
+        let args: Args = std::iter::once(chan).chain(elem).collect();
+        let word = at.build(&mut module.decls, pos).call(Type::U32, id, &args);
+        at.words[v] = word.into();
+        word
+    }
+
+    fn rewrite_selectgo(&mut self, module: &mut Module, at: &mut Cursor<'_>, v: Value, inst: &Inst) {
+        let count = |i: usize| at.func.inst(inst.args[i]).int_const();
+        let (Some(sends), Some(receives), Some(block)) = (count(3), count(4), count(5)) else {
+            let help = "call selectgo as `lower-select` does";
+            return self.refuse(at, v, inst.pos, "the shape of this select is not a constant", help);
+        };
+        let Some(chans) = at.scases.of(at.func, inst.args[0], sends + receives) else {
+            let help = "store the channels into the case array as `lower-select` does";
+            return self.refuse(at, v, inst.pos, "the channels of this select cannot be resolved", help);
+        };
+        if block != 0 {
+            self.would_block(at, v, inst.pos, "this select aborts the program when no case is ready");
+        }
+        let arms: Vec<SelectArm> = chans
+            .iter()
+            .enumerate()
+            .map(|(i, &c)| SelectArm {
+                recv: i as u64 >= sends,
+                instance: self.operand_instance(module, at, c),
+            })
+            .collect();
+        let order = self.options.select_order;
+        let id = *self.selects.entry(arms).or_insert_with_key(|arms| runtime::selectgo(module, arms, order));
+        at.put(v, Inst::new(Op::Call, Type::U32, &inst.args[..1]).with(Aux::Func(id)).at(inst.pos));
+        at.words[v] = v.into();
+        self.abort_on_closed(module, at, v, inst.pos, "send on closed channel");
+        if block != 0 {
+            let mut build = at.build(&mut module.decls, inst.pos);
+            let bit = build.int(Type::U32, u64::from(status::SELECTED));
+            let selected = build.and(v, bit);
+            let zero = build.int(Type::U32, 0);
+            let none = build.eq(selected, zero);
+            self.branch_to_panic(module, at, none, inst.pos, "select with no case ready", None);
+        }
+    }
+
+    /// Branches on the abort bit of a status word.
+    fn abort_on_closed(
+        &mut self,
+        module: &mut Module,
+        at: &mut Cursor<'_>,
+        word: Value,
+        pos: Pos,
+        text: &str,
+    ) {
+        let mut build = at.build(&mut module.decls, pos);
+        let bit = build.int(Type::U32, u64::from(status::ABORT));
+        let abort = build.and(word, bit);
+        let zero = build.int(Type::U32, 0);
+        let aborts = build.neq(abort, zero);
+        let site = self.send_site(&module.decls, pos);
+        self.branch_to_panic(module, at, aborts, pos, text, site);
+    }
+
+    /// The one send site at a position, if it has just one.
+    fn send_site(&mut self, decls: &Decls, pos: Pos) -> Option<SiteId> {
+        if self.send_sites.is_none() {
+            let mut sites: HashMap<Pos, Option<SiteId>> = HashMap::new();
+            for (id, site) in decls.sites.iter().filter(|(_, s)| s.kind == SiteKind::Send) {
+                sites.entry(site.pos).and_modify(|s| *s = None).or_insert(Some(id));
+            }
+            self.send_sites = Some(sites);
+        }
+        self.send_sites.as_ref().and_then(|s| s.get(&pos).copied().flatten())
+    }
+
+    /// Ends the current block in a branch to a panic, which counts the send that found its channel closed, and
+    /// goes on in a fresh block.
+    fn branch_to_panic(
+        &mut self,
+        module: &mut Module,
+        at: &mut Cursor<'_>,
+        cond: Value,
+        pos: Pos,
+        text: &str,
+        site: Option<SiteId>,
+    ) {
+        let from = at.block;
+        let on = at.func.split_block(from, at.func.block(from).insts.len());
+        let panic = at.func.add_block();
+        at.func.set_terminator(from, Terminator::If { cond, then: panic, other: on }, pos);
+        at.block = panic;
+        let map = module.decls.maps.id(SITES_MAP);
+        let key = site.is_some().then(|| at.key());
+        let mut build = at.build(&mut module.decls, pos);
+        if let (Some(map), Some(site), Some(key)) = (map, site, key) {
+            count::count(&mut build, map, site, 1, key);
+        }
+        build.panic(text);
+        at.block = on;
+    }
+
+    /// Gives every channel value the type of a ring's address.
+    fn retype(&self, decls: &mut Decls, func: &mut Function, resolved: &Resolved) {
+        let values: Vec<Value> =
+            func.params.iter().copied().chain(func.iter_insts().map(|(_, v)| v)).collect();
+        for v in values {
+            if decls.types.chan_parts(func.ty(v)).is_none() {
+                continue;
+            }
+            if let Some(instance) = self.instance_of(decls, func, resolved, v) {
+                let hchan = instance.hchan(decls);
+                func.inst_mut(v).ty = decls.types.ptr(Space::Map, hchan);
+            }
+        }
+    }
+}
+
+/// A Go result that is a field of a status word: `selectnbrecv`'s and `selectgo`'s members.
+fn rewrite_field(decls: &mut Decls, at: &mut Cursor<'_>, v: Value, index: u32, inst: &Inst) {
+    let word = at.words[inst.args[0]].expect("checked by the caller");
+    match (index, decls.types.bits(inst.ty)) {
+        (0, Some(64)) => {
+            let mut build = at.build(decls, inst.pos);
+            let shift = build.int(Type::U32, CHOSEN_SHIFT);
+            let number = build.rsh_u(word, shift);
+            let number = build.zero_ext(Type::I64, number);
+            let one = build.int(Type::I64, 1);
+            at.put(v, Inst::new(Op::Sub, inst.ty, &[number, one]).at(inst.pos));
+        }
+        (0, _) => at.put_flag(decls, v, word, status::SELECTED, inst.pos),
+        _ => at.put_flag(decls, v, word, status::COMMUNICATED, inst.pos),
+    }
+}
