@@ -57,7 +57,10 @@ impl Mismatch {
     /// verifier says the reason counts, without its numbers.
     fn gist(&self) -> (String, String) {
         let first = self.differences.first().map_or("", String::as_str);
-        let reason = match first.lines().position(|l| l.starts_with("verification time") || l.starts_with("processed ")) {
+        let reason = match first
+            .lines()
+            .position(|l| l.starts_with("verification time") || l.starts_with("processed "))
+        {
             Some(end) if end > 0 => first.lines().nth(end - 1).unwrap_or(first),
             _ => first.split([':', ',']).next().unwrap_or(first),
         };
@@ -86,6 +89,9 @@ pub struct Compared {
     pub stages: u32,
     /// Whether the kernel ran the object.
     pub kernel: bool,
+    /// Settings at which the program was refused with a plain error because its stack is too small: without
+    /// optimization nothing shares a slot.
+    pub refused: u32,
 }
 
 /// Runs the interpreter after each pass that changed something, and remembers the first difference.
@@ -139,7 +145,13 @@ impl Observer for StageCheck<'_> {
 ///
 /// # Errors
 /// The first difference; a program that the compiler or the kernel refuses is one, too.
-pub fn compare(program: &Module, entry: &str, inputs: &Inputs, setting: Setting, kernel: bool) -> Result<Compared, Box<Mismatch>> {
+pub fn compare(
+    program: &Module,
+    entry: &str,
+    inputs: &Inputs,
+    setting: Setting,
+    kernel: bool,
+) -> Result<Compared, Box<Mismatch>> {
     let mismatch = |between: &str, differences: Vec<String>| {
         let program = program.clone();
         Box::new(Mismatch { seed: None, setting, between: between.to_string(), differences, program })
@@ -148,7 +160,8 @@ pub fn compare(program: &Module, entry: &str, inputs: &Inputs, setting: Setting,
     if let Some(trap) = &want.trap {
         return Err(mismatch("source", vec![trap.trap.to_string()]));
     }
-    let target = TargetOptions { isa: setting.isa, select_order: TargetOrder::Source, ..TargetOptions::default() };
+    let target =
+        TargetOptions { isa: setting.isa, select_order: TargetOrder::Source, ..TargetOptions::default() };
     let mut options = Options::checked(setting.level.unwrap_or(0), setting.shuffle);
     options.required_only = setting.level.is_none();
     let mut module = program.clone();
@@ -162,9 +175,17 @@ pub fn compare(program: &Module, entry: &str, inputs: &Inputs, setting: Setting,
         return Err(mismatch(&format!("source and {pass}"), differences));
     }
     let stages = check.stages;
-    let output = output.map_err(|errors| mismatch("the compiler", spell(&errors)))?;
+    let output = match output {
+        Ok(output) => output,
+        Err(errors)
+            if setting.level.is_none() && errors.iter().all(|e| e.message.contains("bytes of stack")) =>
+        {
+            return Ok(Compared { stages, kernel, refused: 1 });
+        }
+        Err(errors) => return Err(mismatch("the compiler", spell(&errors))),
+    };
     if !kernel {
-        return Ok(Compared { stages, kernel });
+        return Ok(Compared { stages, kernel, refused: 0 });
     }
     match engine::kernel(&output.object, &module, entry, inputs) {
         Ok(seen) => {
@@ -173,16 +194,17 @@ pub fn compare(program: &Module, entry: &str, inputs: &Inputs, setting: Setting,
                 return Err(mismatch("source and kernel", differences));
             }
             // Site counts exist from the hook pass on: those of the final code are the kernel's.
-            let last = engine::interp(&module, entry, inputs).map_err(|e| mismatch("final code", vec![e.to_string()]))?;
+            let last = engine::interp(&module, entry, inputs)
+                .map_err(|e| mismatch("final code", vec![e.to_string()]))?;
             let differences = last.differences(&seen);
             if !differences.is_empty() {
                 return Err(mismatch("final code and kernel", differences));
             }
         }
-        Err(EngineError::Unavailable(_)) => return Ok(Compared { stages, kernel: false }),
+        Err(EngineError::Unavailable(_)) => return Ok(Compared { stages, kernel: false, refused: 0 }),
         Err(error) => return Err(mismatch("source and kernel", vec![error.to_string()])),
     }
-    Ok(Compared { stages, kernel })
+    Ok(Compared { stages, kernel, refused: 0 })
 }
 
 fn spell(errors: &[Diagnostic]) -> Vec<String> {
@@ -202,9 +224,8 @@ pub fn generated(seed: u64) -> (Module, &'static str, Inputs) {
         let size = module.decls.types.size(elem);
         let count = random.below(chan.cap.min(4) as usize + 1);
         let is_bool = module.decls.types.bits(elem) == Some(1);
-        let elements = (0..count).map(|_| {
-            (0..size).map(|_| random.below(if is_bool { 2 } else { 256 }) as u8).collect()
-        });
+        let elements = (0..count)
+            .map(|_| (0..size).map(|_| random.below(if is_bool { 2 } else { 256 }) as u8).collect());
         inputs.sends.push((module.decls.chans.name(id).to_string(), elements.collect()));
     }
     (module, entry_name(&profile), inputs)
@@ -224,6 +245,7 @@ pub fn check_seed(seed: u64, kernel: bool) -> Result<Compared, Box<Mismatch>> {
         match compare(&module, entry, &inputs, setting, kernel) {
             Ok(compared) => {
                 total.stages += compared.stages;
+                total.refused += compared.refused;
                 total.kernel = compared.kernel;
             }
             Err(found) => return Err(reduced(seed, entry, &inputs, kernel, *found)),
@@ -243,13 +265,20 @@ fn least_isa(module: &Module) -> Isa {
     if needs { Isa::V3 } else { Isa::V1 }
 }
 
+/// How many candidates a reduction looks at before it settles for what it has.
+const MOST_TRIES: u32 = 400;
+
 /// Makes the program of a mismatch small while the mismatch stays between the same two.
 fn reduced(seed: u64, entry: &str, inputs: &Inputs, kernel: bool, found: Mismatch) -> Box<Mismatch> {
     let gist = found.gist();
     let fails = |candidate: &Module| {
         compare(candidate, entry, inputs, found.setting, kernel).err().filter(|m| m.gist() == gist)
     };
-    let program = generate::reduce(&found.program, |candidate| fails(candidate).is_some());
+    let mut tries = 0;
+    let program = generate::reduce(&found.program, |candidate| {
+        tries += 1;
+        tries < MOST_TRIES && fails(candidate).is_some()
+    });
     let mut smallest = fails(&program).unwrap_or_else(|| Box::new(found.clone()));
     smallest.seed = Some(seed);
     smallest

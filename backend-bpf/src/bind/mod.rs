@@ -249,7 +249,8 @@ fn declare(decls: &mut Decls, chan: ChanId) -> Result<(MapId, Instance), Box<Dia
     match decls.maps.insert(name.as_str(), map) {
         Ok(map) => Ok((map, instance)),
         Err(_) => {
-            let error = error(format!("channel `@{name}` becomes a map, and there is a map `@{name}` already"));
+            let error =
+                error(format!("channel `@{name}` becomes a map, and there is a map `@{name}` already"));
             Err(Box::new(error.help("give one of them another name")))
         }
     }

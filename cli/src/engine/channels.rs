@@ -31,8 +31,9 @@ impl Channels {
             let elem = decls.types.chan_parts(decl.ty).map_or(Type::UNIT, |(elem, _)| elem);
             let ring = Instance::new(decls, elem, decl.cap).and_then(|instance| {
                 let hchan = format!("hchan.{}", instance.name);
-                let of_ring =
-                    |map: &str| decls.maps.id(map).is_some_and(|m| is_named(module, decls.maps[m].value, &hchan));
+                let of_ring = |map: &str| {
+                    decls.maps.id(map).is_some_and(|m| is_named(module, decls.maps[m].value, &hchan))
+                };
                 of_ring(&name).then(|| (name.clone(), instance.ring))
             });
             all.push(Channel { name, cap: decl.cap, elem, elem_size: decls.types.size(elem), ring });

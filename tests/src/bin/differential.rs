@@ -22,16 +22,21 @@ fn main() -> ExitCode {
             false
         }
     };
-    let (mut stages, mut mismatches) = (0u64, 0u64);
+    let (mut stages, mut refused, mut mismatches) = (0u64, 0, 0u64);
     for seed in first..first + count {
         match check_seed(seed, kernel) {
-            Ok(compared) => stages += u64::from(compared.stages),
+            Ok(compared) => {
+                stages += u64::from(compared.stages);
+                refused += compared.refused;
+            }
             Err(mismatch) => {
                 mismatches += 1;
                 println!("{mismatch}");
             }
         }
     }
-    println!("; {count} programs, {stages} stages, {mismatches} mismatches");
+    println!(
+        "; {count} programs, {stages} stages, {refused} refused at -N for their stack, {mismatches} mismatches"
+    );
     ExitCode::from(u8::from(mismatches > 0))
 }
