@@ -1,1 +1,3 @@
 //! Every test that crosses crates: corpora, snapshots, differential and kernel tests.
+
+pub mod differential;
