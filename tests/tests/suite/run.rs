@@ -1,0 +1,141 @@
+//! Whole channel programs, `tests/cases/run/*.ssa`, in the interpreter at every stage: as written, after each
+//! pass of lowering and binding, and in both binding modes. Result, channel contents and counts stay the same.
+
+use std::collections::BTreeMap;
+
+use larrow_ir::{Diagnostic, Module, text};
+use larrow_passes::{Event, Observer, Outcome};
+
+use crate::case::{Case, Run, verified};
+use crate::passes::ends_early;
+use crate::registry::{lowered_and_bound, pipeline_options};
+use crate::world::{Seen, World, spell_sites};
+
+/// A module after each pass; the last state of those that run once a function.
+#[derive(Default)]
+pub(crate) struct Stages {
+    pub(crate) states: Vec<(String, Module)>,
+}
+
+impl Observer for Stages {
+    fn start(&mut self, module: &Module, _: &str) {
+        self.states.push(("source".to_string(), module.clone()));
+    }
+    fn after_pass(&mut self, event: &Event<'_>, _: &Outcome) -> Result<(), Vec<Diagnostic>> {
+        let name = event.pass.name.to_string();
+        if self.states.last().is_some_and(|(last, _)| *last == name) {
+            self.states.pop();
+        }
+        self.states.push((name, event.module.clone()));
+        Ok(())
+    }
+}
+
+/// The stages of a case through lowering and binding, shuffled from a seed.
+fn stages(case: &Case, more: &[(&str, &str)], seed: u64) -> Vec<(String, Module)> {
+    let mut options = case.options.clone();
+    options.extend(more.iter().map(|(k, v)| (k.to_string(), v.to_string())));
+    let mut module = case.module.clone();
+    let mut seen = Stages::default();
+    let pipeline = lowered_and_bound(&options);
+    if let Err(failure) = pipeline.run(&mut module, &pipeline_options(&options, seed), &mut [&mut seen]) {
+        panic!("{}: {failure}\n{:#?}\n{}", case.name, failure.diagnostics(), text::print(&module));
+    }
+    seen.states
+}
+
+/// The counts that a stage must show: none before the sites are there, all of them behind.
+fn expected_sites(stage: &str, run: &Run, seen: &Seen, module: &Module) -> bool {
+    let lowered = ["insert-map-lookup", "check-lowered", "bind-channels", "count-aborts"].contains(&stage);
+    // Between the lookup's insertion and binding a call that panics ends the run before its count.
+    let lost = ends_early(&seen.result) && !["bind-channels", "count-aborts"].contains(&stage);
+    if lowered && !lost {
+        let (mut is, mut want) = (spell_sites(module, &seen.sites), run.sites.clone());
+        is.sort();
+        want.sort();
+        assert_eq!(is, want, "line {} after {stage}\n{}", run.line, text::print(module));
+    }
+    lowered && !lost
+}
+
+fn run_case(case: &Case, stages: &[(String, Module)]) {
+    for run in &case.runs {
+        for (stage, module) in stages {
+            let place = format!("{}:{} after {stage}", case.name, run.line);
+            let seen = World::new(module, 3).run(run);
+            let bound = stage == "bind-channels" || stage == "count-aborts";
+            let same_end = bound && ends_early(&seen.result) && ends_early(&run.result);
+            if !same_end {
+                assert_eq!(seen.result, run.result, "{place}\n{}", text::print(module));
+            }
+            for (chan, elems) in &run.left {
+                let size = World::new(module, 3).elem_size(chan);
+                let want: Vec<Vec<u8>> = elems.iter().map(|e| e.bytes(size)).collect();
+                assert_eq!(seen.channels[chan].0, want, "{place}: what is left in @{chan}");
+            }
+            let source = World::new(&stages[0].1, 3).run(run);
+            assert_eq!(seen.channels, source.channels, "{place}");
+            expected_sites(stage, run, &seen, module);
+            conserved(&place, case, run, &seen, module);
+        }
+    }
+}
+
+/// What went in is what came out and what is left, channel by channel, as the sites counted it.
+fn conserved(place: &str, case: &Case, run: &Run, seen: &Seen, module: &Module) {
+    if module.decls.sites.is_empty() || module.decls.sites.values().any(|s| s.chan.is_none()) {
+        return;
+    }
+    let hooked = module.decls.maps.id(larrow_passes::lower::SITES_MAP).is_some();
+    if !hooked || case.options.iter().any(|(k, _)| k == "hooks") {
+        return;
+    }
+    let mut flow: BTreeMap<String, i128> = BTreeMap::new();
+    for action in &run.before {
+        if let crate::case::Action::Send(chan, elems) = action {
+            *flow.entry(chan.clone()).or_default() += elems.len() as i128;
+        }
+    }
+    for site in module.decls.sites.values() {
+        let (Some(chan), Some(count)) = (site.chan, seen.sites.get(&*site.name)) else { continue };
+        let chan = flow.entry(module.decls.chans.name(chan).to_string()).or_default();
+        match site.kind {
+            larrow_ir::SiteKind::Send => *chan += i128::from(count[0]),
+            larrow_ir::SiteKind::Recv => *chan -= i128::from(count[0]),
+            larrow_ir::SiteKind::Abort => {}
+        }
+    }
+    for (chan, left) in flow {
+        assert_eq!(left, seen.channels[&chan].0.len() as i128, "{place}: sent − received of @{chan}");
+    }
+}
+
+#[test]
+fn a_program_means_the_same_at_every_stage() {
+    let mut failed = Vec::new();
+    let mut count = 0;
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/run");
+    let mut paths: Vec<_> = std::fs::read_dir(dir).unwrap().map(|f| f.unwrap().path()).collect();
+    paths.sort();
+    for path in paths {
+        // One program after the other, so that a run shows every failure.
+        if std::panic::catch_unwind(|| check_program(&Case::read(&path))).is_err() {
+            failed.push(path);
+        }
+        count += 1;
+    }
+    assert!(failed.is_empty(), "{failed:?}");
+    assert!(count >= 15, "{count} programs");
+}
+
+fn check_program(case: &Case) {
+    assert!(!case.runs.is_empty(), "{} runs nothing", case.name);
+    for seed in 0..3 {
+        let stages = stages(case, &[], seed);
+        for (stage, module) in &stages {
+            verified(&format!("{} after {stage}", case.name), module);
+        }
+        run_case(case, &stages);
+    }
+    run_case(case, &stages(case, &[("bind", "direct")], 9));
+}
