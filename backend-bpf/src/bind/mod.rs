@@ -13,13 +13,14 @@ mod count;
 mod resolve;
 mod rewrite;
 mod select;
+mod sites;
 
 use std::collections::HashMap;
 
 use indexmap::IndexMap;
 use larrow_ir::{
-    Aux, ChanId, Decls, Diagnostic, Entity, FuncId, Function, MapDecl, MapId, MapKind, Module, Op, Pos,
-    SiteId, Type, Value,
+    Aux, ChanId, Decls, Diagnostic, Entity, FuncId, Function, MapDecl, MapId, MapKind, Module, Op, Type,
+    Value,
 };
 use larrow_passes::{Changed, ModulePass, PassCx, PassResult};
 
@@ -124,8 +125,6 @@ struct Binder {
     queue: Vec<Variant>,
     bound: Vec<FuncId>,
     selects: HashMap<Vec<SelectArm>, FuncId>,
-    /// The send site of each position that has just one.
-    send_sites: Option<HashMap<Pos, Option<SiteId>>>,
     errors: Vec<Diagnostic>,
     notes: Vec<Diagnostic>,
 }
