@@ -10,15 +10,17 @@ use crate::compile::{CompiledFunc, CompiledModule};
 use crate::isa;
 use crate::mach::Symbol;
 use crate::object::{
-    Contents, DataSection, DataSymbol, Function, Layout, Line, MapKind as ObjectMapKind, MapSpec, Object, Program,
-    Relocation, Target,
+    Contents, DataSection, DataSymbol, Function, Layout, Line, MapKind as ObjectMapKind, MapSpec, Object,
+    Program, Relocation, Target,
 };
 
 /// What cannot be put into an object.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum EmitError {
     /// A map's address is taken inside its value, which the object format cannot say.
-    #[error("map `{map}`: an address inside its value cannot be relocated; bind it by look-up, or use a global")]
+    #[error(
+        "map `{map}`: an address inside its value cannot be relocated; bind it by look-up, or use a global"
+    )]
     MapValue {
         /// The map.
         map: String,

@@ -58,8 +58,18 @@ enum Item {
     Inst(Inst),
     Reloc(Inst, Symbol),
     /// `long`: 32 bits of distance.
-    Jump { to: u32, long: bool },
-    Branch { cond: Cond, width: Width, lhs: Reg, rhs: Src, to: u32, long: bool },
+    Jump {
+        to: u32,
+        long: bool,
+    },
+    Branch {
+        cond: Cond,
+        width: Width,
+        lhs: Reg,
+        rhs: Src,
+        to: u32,
+        long: bool,
+    },
     /// Takes no room.
     Label(u32),
 }
@@ -327,7 +337,8 @@ impl Assembler<'_> {
             let far: Vec<usize> = (0..self.items.len())
                 .filter(|&i| {
                     let item = &self.items[i].item;
-                    let long = matches!(item, Item::Jump { long: true, .. } | Item::Branch { long: true, .. });
+                    let long =
+                        matches!(item, Item::Jump { long: true, .. } | Item::Branch { long: true, .. });
                     !long && item.target().is_some_and(|to| labels[to as usize].abs_diff(at[i]) >= REACH)
                 })
                 .collect();

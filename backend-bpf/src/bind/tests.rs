@@ -20,5 +20,8 @@ fn bound(source: &str, bind: BindChannels) -> Result<Module, Vec<Diagnostic>> {
 #[test]
 fn scratch() {
     let m = bound(include_str!("../../../examples/port_filter.ssa"), BindChannels::default());
-    match m { Ok(m) => eprintln!("{}", text::print(&m)), Err(e) => panic!("{e:#?}") }
+    match m {
+        Ok(m) => eprintln!("{}", text::print(&m)),
+        Err(e) => panic!("{e:#?}"),
+    }
 }

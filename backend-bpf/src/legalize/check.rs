@@ -1,7 +1,9 @@
 //! What BPF cannot do, said before anything is changed.
 
 use larrow_ir::cranelift_entity::SecondaryMap;
-use larrow_ir::{Aux, Diagnostic, Entity, Family, FuncId, Function, Module, Op, Space, Terminator, Type, TypeKind, Value};
+use larrow_ir::{
+    Aux, Diagnostic, Entity, Family, FuncId, Function, Module, Op, Space, Terminator, Type, TypeKind, Value,
+};
 
 use super::stack::callees;
 use crate::TargetOptions;
@@ -107,11 +109,14 @@ impl Check<'_> {
         let names: Vec<String> =
             chain[from..].iter().chain([&to]).map(|&f| format!("@{}", self.module.funcs.name(f))).collect();
         self.errors.push(
-            Diagnostic::error(format!("@{} calls itself, which BPF does not allow", self.module.funcs.name(to)))
-                .on(Entity::Func(to))
-                .at(self.module.funcs[to].pos)
-                .note(format!("the calls are {}", names.join(" → ")))
-                .help("make it a loop"),
+            Diagnostic::error(format!(
+                "@{} calls itself, which BPF does not allow",
+                self.module.funcs.name(to)
+            ))
+            .on(Entity::Func(to))
+            .at(self.module.funcs[to].pos)
+            .note(format!("the calls are {}", names.join(" → ")))
+            .help("make it a loop"),
         );
     }
 
@@ -202,9 +207,12 @@ impl Check<'_> {
     fn atomic(&mut self, id: FuncId, func: &Function, v: Value) {
         let inst = func.inst(v);
         let value = match inst.op {
-            Op::AtomicAdd | Op::AtomicAnd | Op::AtomicOr | Op::AtomicXor | Op::AtomicXchg | Op::AtomicStore => {
-                inst.args[1]
-            }
+            Op::AtomicAdd
+            | Op::AtomicAnd
+            | Op::AtomicOr
+            | Op::AtomicXor
+            | Op::AtomicXchg
+            | Op::AtomicStore => inst.args[1],
             Op::AtomicCas => inst.args[2],
             Op::Sync | Op::AtomicLoad if self.options.isa.has_atomics(Width::W64) => return,
             Op::Sync | Op::AtomicLoad => v,
@@ -270,13 +278,13 @@ impl Check<'_> {
             return self.errors.push(diagnostic);
         };
         if let Some(section) = sections.iter().find(|s| s.field(name).is_none()) {
-            return self.errors.push(report(format!("programs in section `{}` have no `{name}`", section.name)));
+            return self
+                .errors
+                .push(report(format!("programs in section `{}` have no `{name}`", section.name)));
         }
         let bits = decls.types.bits(inst.ty);
         let right = match field.kind {
-            FieldKind::Scalar => {
-                decls.types.is_int(inst.ty) && bits == Some(field.size * 8)
-            }
+            FieldKind::Scalar => decls.types.is_int(inst.ty) && bits == Some(field.size * 8),
             FieldKind::Packet | FieldKind::PacketEnd => {
                 matches!(decls.types.resolve(inst.ty), TypeKind::Ptr { .. })
             }
@@ -310,15 +318,27 @@ fn refusal(op: Op) -> Option<(&'static str, &'static str)> {
         | Op::UintToFloat
         | Op::FloatToInt
         | Op::FloatToUint
-        | Op::FloatCast => Some(("computes with floats, which BPF does not have", "use an integer with a fixed point")),
+        | Op::FloatCast => {
+            Some(("computes with floats, which BPF does not have", "use an integer with a fixed point"))
+        }
         Op::New => Some(("allocates, but BPF has no heap", "use a stack slot, a map or a global")),
-        Op::CallIndirect => Some(("calls through a pointer, which BPF does not allow", "call a function by name")),
+        Op::CallIndirect => {
+            Some(("calls through a pointer, which BPF does not allow", "call a function by name"))
+        }
         Op::CallRuntime => Some(("was not bound to a runtime", "run the passes that bind channels first")),
         Op::Intrinsic => Some(("has no lowering for this target", "register a lowering for the intrinsic")),
-        Op::Status | Op::Outcome => Some(("belongs to a runtime call", "run the passes that bind channels first")),
+        Op::Status | Op::Outcome => {
+            Some(("belongs to a runtime call", "run the passes that bind channels first"))
+        }
         Op::MakeChan => Some(("makes a channel, but BPF has no heap", "declare the channel in the module")),
         Op::Go => Some(("starts a goroutine, but BPF runs one function", "run it as a program of its own")),
-        Op::ChanAddr | Op::ChanSend | Op::ChanRecv | Op::ChanClose | Op::ChanLen | Op::ChanCap | Op::Select => {
+        Op::ChanAddr
+        | Op::ChanSend
+        | Op::ChanRecv
+        | Op::ChanClose
+        | Op::ChanLen
+        | Op::ChanCap
+        | Op::Select => {
             debug_assert_eq!(op.family(), Family::Channel);
             Some(("is a channel op", "run the passes that lower channels first"))
         }

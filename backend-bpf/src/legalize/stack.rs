@@ -97,7 +97,11 @@ fn explain(
     }
     slots.sort_unstable_by(|a, b| b.cmp(a));
     let message = if chain.frames > MAX_FRAMES {
-        format!("calls from @{} nest {} deep, but BPF has {MAX_FRAMES} frames", module.funcs.name(id), chain.frames)
+        format!(
+            "calls from @{} nest {} deep, but BPF has {MAX_FRAMES} frames",
+            module.funcs.name(id),
+            chain.frames
+        )
     } else {
         let name = module.funcs.name(id);
         format!("@{name} and what it calls need {} bytes of stack, but BPF has {STACK_BYTES}", chain.bytes)

@@ -5,7 +5,10 @@
 //! in one function are forwarded.
 
 use larrow_ir::cranelift_entity::SecondaryMap;
-use larrow_ir::{Args, Aux, Decls, Diagnostic, Entity, FuncId, Function, Inst, Module, Op, Slot, Space, Terminator, Type, Value};
+use larrow_ir::{
+    Args, Aux, Decls, Diagnostic, Entity, FuncId, Function, Inst, Module, Op, Slot, Space, Terminator, Type,
+    Value,
+};
 
 use super::edit::{Editor, rewrite};
 
@@ -125,7 +128,11 @@ fn rewrite_returns(func: &mut Function, decls: &mut Decls, shape: &Shape) {
     }
 }
 
-fn rewrite_calls(func: &mut Function, decls: &mut Decls, shapes: &SecondaryMap<FuncId, Option<Shape>>) -> bool {
+fn rewrite_calls(
+    func: &mut Function,
+    decls: &mut Decls,
+    shapes: &SecondaryMap<FuncId, Option<Shape>>,
+) -> bool {
     let mut slots: SecondaryMap<Value, Option<Slot>> = SecondaryMap::new();
     let mut callee: SecondaryMap<Value, Option<FuncId>> = SecondaryMap::new();
     rewrite(func, decls, |edit, v| {

@@ -1,6 +1,8 @@
 //! A machine function as regalloc2 wants to see it.
 
-use regalloc2::{Block, Function, Inst, InstRange, Operand, OperandConstraint, OperandKind, OperandPos, PRegSet, RegClass};
+use regalloc2::{
+    Block, Function, Inst, InstRange, Operand, OperandConstraint, OperandKind, OperandPos, PRegSet, RegClass,
+};
 
 use super::preg;
 use crate::isa::Reg;

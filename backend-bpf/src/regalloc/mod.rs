@@ -5,7 +5,9 @@
 
 mod adapter;
 
-use regalloc2::{Algorithm, Allocation, Edit, InstOrEdit, MachineEnv, Output, PReg, PRegSet, RegClass, RegallocOptions};
+use regalloc2::{
+    Algorithm, Allocation, Edit, InstOrEdit, MachineEnv, Output, PReg, PRegSet, RegClass, RegallocOptions,
+};
 use smallvec::SmallVec;
 
 use crate::isa::{Reg, Size, Width};
@@ -79,9 +81,8 @@ fn apply(func: &MachFunc<VReg>, adapter: &Adapter, output: &Output) -> MachFunc<
                     at += 1;
                     if !matches!(old.op, MachOp::Params(_)) {
                         let mut allocs = output.inst_allocs(inst).iter();
-                        let op = old.op.map(|_, _| {
-                            reg(*allocs.next().expect("an allocation for every operand"))
-                        });
+                        let op =
+                            old.op.map(|_, _| reg(*allocs.next().expect("an allocation for every operand")));
                         insts.push(MachInst { op, value: old.value, pos: old.pos });
                     }
                 }

@@ -123,7 +123,8 @@ impl Selector<'_> {
         let inst = self.func.inst(v);
         let (op, x, y) = (inst.op, inst.args[0], inst.args[1]);
         if self.width(x) > 32 {
-            return self.error(v, format!("`{op}` of 64 bits was not legalized before instruction selection"));
+            return self
+                .error(v, format!("`{op}` of 64 bits was not legalized before instruction selection"));
         }
         let dst = self.own_reg(v);
         match op {
@@ -164,7 +165,8 @@ impl Selector<'_> {
     fn less_value(&mut self, dst: VReg, signed: bool, x: Value, y: Value, negated: bool) {
         let lhs = if signed { self.sign_extended_reg(x, Width::W64) } else { self.reg(x, Need::Full) };
         let width = self.width(y);
-        let constant = self.constant(y).map(|c| if signed { sign_extended(c, width) } else { c.cast_signed() });
+        let constant =
+            self.constant(y).map(|c| if signed { sign_extended(c, width) } else { c.cast_signed() });
         let rhs = match constant.and_then(|c| i32::try_from(c).ok()) {
             Some(imm) => Rhs::Imm(imm),
             None if signed => Rhs::Reg(self.sign_extended_reg(y, Width::W64)),

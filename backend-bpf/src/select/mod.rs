@@ -22,9 +22,7 @@ mod int;
 
 use larrow_ir::cranelift_entity::SecondaryMap;
 use larrow_ir::cranelift_entity::packed_option::{PackedOption, ReservedValue};
-use larrow_ir::{
-    Aux, Block, Decls, Diagnostic, Entity, FuncId, Function, Op, Pos, Terminator, Value,
-};
+use larrow_ir::{Aux, Block, Decls, Diagnostic, Entity, FuncId, Function, Op, Pos, Terminator, Value};
 use smallvec::SmallVec;
 
 use crate::TargetOptions;

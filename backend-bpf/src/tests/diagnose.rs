@@ -115,7 +115,10 @@ fn what_was_not_lowered_is_named() {
         build.make_chan(chan, capacity);
         done(build);
     });
-    assert_eq!(only(&module), "`MakeChan` makes a channel, but BPF has no heap; declare the channel in the module");
+    assert_eq!(
+        only(&module),
+        "`MakeChan` makes a channel, but BPF has no heap; declare the channel in the module"
+    );
     let module = xdp(|build, _| build.panic("no"));
     assert!(only(&module).starts_with("BPF has no panics"));
     let module = xdp(|build, _| {

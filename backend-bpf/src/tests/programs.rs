@@ -1,8 +1,6 @@
 //! Programs on the kernel: memory, calls, control flow, maps, packets.
 
-use larrow_ir::{
-    GlobalDecl, GlobalSection, LookupRole, MapDecl, MapKind, Module, Op, Pos, Space, Type,
-};
+use larrow_ir::{GlobalDecl, GlobalSection, LookupRole, MapDecl, MapKind, Module, Op, Pos, Space, Type};
 
 use super::build::{arg, compile, done, program, put, subprogram, syscall, uint};
 use super::machine::{load, privileged, run};
@@ -10,7 +8,14 @@ use crate::emit;
 use crate::isa::Isa;
 use crate::kernel::{LoadedObject, RunInput, UpdateMode};
 
-fn array(module: &mut Module, name: &str, kind: MapKind, key: Type, value: Type, entries: u32) -> larrow_ir::MapId {
+fn array(
+    module: &mut Module,
+    name: &str,
+    kind: MapKind,
+    key: Type,
+    value: Type,
+    entries: u32,
+) -> larrow_ir::MapId {
     let decl = MapDecl { kind, key, value, max_entries: entries, flags: 0, pos: Pos::None };
     module.decls.maps.insert(name, decl).expect("a fresh name")
 }
@@ -175,7 +180,8 @@ fn selects_negations_and_truth_values() {
         let loaded = load(&module, isa);
         for (x, y) in [(1i64, 2), (2, 1), (-1, 1), (5, 5), (i64::MIN, i64::MAX)] {
             let out = run(&loaded, &[x.cast_unsigned(), y.cast_unsigned(), 0, 0, 0, 0, 0, 0]);
-            let want = [x.min(y).cast_unsigned(), u64::from(x >= y), x.max(y).cast_unsigned(), u64::from(x >= y)];
+            let want =
+                [x.min(y).cast_unsigned(), u64::from(x >= y), x.max(y).cast_unsigned(), u64::from(x >= y)];
             assert_eq!(out[2..6], want, "{x} {y} on {isa}");
         }
     }
@@ -211,7 +217,10 @@ fn memory_of_every_size_on_the_stack() {
                     let at = build.ptr_offset(*field, to, offset);
                     let narrow = build.load(*field, at);
                     let wide = if *field == Type::U64 { narrow } else { build.zero_ext(Type::U64, narrow) };
-                    let shifted = { let three = build.int(Type::U64, 3); build.lsh(sum, three) };
+                    let shifted = {
+                        let three = build.int(Type::U64, 3);
+                        build.lsh(sum, three)
+                    };
                     sum = build.add(shifted, wide);
                 }
                 put(build, ctx, if packed { 2 } else { 1 }, sum);
@@ -236,7 +245,8 @@ fn sign_extending_loads_and_immediate_stores() {
     for isa in Isa::ALL {
         let mut module = Module::new("ldsx.go");
         syscall(&mut module, |build, ctx| {
-            for (n, bits, value) in [(1, 8, 0x80u64), (2, 16, 0x8001), (3, 32, 0xffff_fffe), (4, 64, 1 << 40)] {
+            for (n, bits, value) in [(1, 8, 0x80u64), (2, 16, 0x8001), (3, 32, 0xffff_fffe), (4, 64, 1 << 40)]
+            {
                 let ty = uint(bits);
                 let slot = build.slot(ty);
                 let at = build.local_addr(slot);
@@ -317,7 +327,10 @@ fn atomics_and_barriers() {
             let (at, zero) = (build.local_addr(key), build.int(Type::U32, 0));
             build.store(at, zero);
             let cell = build.map_lookup(map, LookupRole::Plain, at);
-            let nil = { let ty = build.func.ty(cell); build.nil(ty) };
+            let nil = {
+                let ty = build.func.ty(cell);
+                build.nil(ty)
+            };
             let missing = build.eq(cell, nil);
             let (absent, present) = (build.block(), build.block());
             build.branch(missing, absent, present);
@@ -379,7 +392,10 @@ fn maps_are_looked_up_updated_and_deleted_from() {
             let status = build.map_update(flows, k, v, 0);
             put(build, ctx, 2, status);
             let found = build.map_lookup(flows, LookupRole::Plain, k);
-            let nil = { let ty = build.func.ty(found); build.nil(ty) };
+            let nil = {
+                let ty = build.func.ty(found);
+                build.nil(ty)
+            };
             let there = build.neq(found, nil);
             let (yes, no) = (build.block(), build.block());
             build.branch(there, yes, no);
@@ -418,7 +434,11 @@ fn variables_and_helpers() {
     for isa in Isa::ALL {
         let mut module = Module::new("globals.go");
         let mut declare = |name: &str, ty, section, init| {
-            module.decls.globals.insert(name, GlobalDecl { ty, section, init, pos: Pos::None }).expect("fresh")
+            module
+                .decls
+                .globals
+                .insert(name, GlobalDecl { ty, section, init, pos: Pos::None })
+                .expect("fresh")
         };
         let limit = declare("limit", Type::U32, GlobalSection::Rodata, vec![42, 0, 0, 0]);
         let pad = declare("pad", Type::U8, GlobalSection::Bss, Vec::new());
@@ -533,7 +553,10 @@ fn a_bounded_index_into_a_map_value() {
                 let key = build.local_addr(key);
                 build.mem_zero(key, 4);
                 let found = build.map_lookup(map, LookupRole::Plain, key);
-                let nil = { let ty = build.func.ty(found); build.nil(ty) };
+                let nil = {
+                    let ty = build.func.ty(found);
+                    build.nil(ty)
+                };
                 let missing = build.eq(found, nil);
                 let (absent, present) = (build.block(), build.block());
                 build.branch(missing, absent, present);
@@ -568,7 +591,11 @@ fn far_branches_arrive() {
     for isa in Isa::ALL {
         let loaded = load(&super::shape::far_branches(), isa);
         for x in [3, 10, u64::MAX] {
-            assert_eq!(run(&loaded, &[x, 0, 0, 0, 0, 0, 0, 0])[1], super::shape::far_result(x), "{x} on {isa}");
+            assert_eq!(
+                run(&loaded, &[x, 0, 0, 0, 0, 0, 0, 0])[1],
+                super::shape::far_result(x),
+                "{x} on {isa}"
+            );
         }
     }
 }

@@ -119,9 +119,12 @@ impl Case {
         match word {
             "CHECK" => self.checks.push(Check { not: false, text: rest.to_string() }),
             "CHECK-NOT" => self.checks.push(Check { not: true, text: rest.to_string() }),
-            "RUN" => self.runs.push(parse_run(line, rest).unwrap_or_else(|| panic!("{}:{line}: {rest}", self.name))),
+            "RUN" => self
+                .runs
+                .push(parse_run(line, rest).unwrap_or_else(|| panic!("{}:{line}: {rest}", self.name))),
             "SITE" => {
-                let run = self.runs.last_mut().unwrap_or_else(|| panic!("{}:{line}: no run before", self.name));
+                let run =
+                    self.runs.last_mut().unwrap_or_else(|| panic!("{}:{line}: no run before", self.name));
                 run.sites.push(rest.to_string());
             }
             "ERROR" => self.errors.push(parse_error(rest)),
@@ -180,7 +183,9 @@ pub(crate) fn verified(name: &str, module: &Module) {
     }
     let printed = text::print(module);
     match text::parse(name, &printed) {
-        Ok(again) => assert!(again.module == *module, "{name} changes on its way through the text:\n{printed}"),
+        Ok(again) => {
+            assert!(again.module == *module, "{name} changes on its way through the text:\n{printed}")
+        }
         Err(errors) => panic!("{name} does not parse once printed: {errors:#?}\n{printed}"),
     }
 }

@@ -31,7 +31,8 @@ fn bad_input_is_reported_completely() {
             .map(|d| (place(&module.decls, d), d))
             .collect();
         for want in &case.errors {
-            let at = found.iter().position(|(place, d)| *place == want.place && d.message.contains(&want.text));
+            let at =
+                found.iter().position(|(place, d)| *place == want.place && d.message.contains(&want.text));
             let Some(at) = at else { panic!("{}: expected {want:?}, found {found:#?}", case.name) };
             let (_, error) = found.remove(at);
             assert!(!error.help.is_empty(), "{}: no way out of {}", case.name, error.message);

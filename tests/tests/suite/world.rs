@@ -138,9 +138,7 @@ impl<'m> World<'m> {
         let names: Vec<String> = chans.ids().map(|c| chans.name(c).to_string()).collect();
         let state = |name: String| {
             let state = match self.ring(&name) {
-                Some((number, ring)) => {
-                    self.with_ring(number, ring, |end| (end.contents(), end.is_closed()))
-                }
+                Some((number, ring)) => self.with_ring(number, ring, |end| (end.contents(), end.is_closed())),
                 None => {
                     let contents = self.interp.contents(&name).expect("declared");
                     (contents, self.interp.closed(&name).expect("declared"))
