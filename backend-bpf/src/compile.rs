@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use larrow_ir::{Diagnostic, Entity, FuncId, Function, Module};
 
+use crate::bind::{BindMode, WouldBlock};
 use crate::frame::Frame;
 use crate::isa::{Isa, Kernel};
 use crate::layout::{self, Code};
 use crate::mach::{MachFunc, print};
+use crate::runtime::SelectOrder;
 use crate::{ctx, legalize, peephole, regalloc, select};
 
 /// What code is made for.
@@ -19,13 +21,27 @@ pub struct TargetOptions {
     pub kernel: Option<Kernel>,
     /// Use acquire loads (kernel 6.15) instead of a load and a full barrier.
     pub load_acquire: bool,
+    /// How a program gets at a channel's ring.
+    pub bind: BindMode,
+    /// What becomes of a channel operation that would block.
+    pub would_block: WouldBlock,
+    /// Where a select starts to look.
+    pub select_order: SelectOrder,
     /// Keep the text of every machine stage in [`CompiledFunc::stages`].
     pub stages: bool,
 }
 
 impl Default for TargetOptions {
     fn default() -> Self {
-        TargetOptions { isa: Isa::V3, kernel: None, load_acquire: false, stages: false }
+        TargetOptions {
+            isa: Isa::V3,
+            kernel: None,
+            load_acquire: false,
+            bind: BindMode::default(),
+            would_block: WouldBlock::default(),
+            select_order: SelectOrder::default(),
+            stages: false,
+        }
     }
 }
 
@@ -74,6 +90,14 @@ pub struct CompiledModule {
 pub fn compile_module(module: &Module, options: &TargetOptions) -> Result<CompiledModule, Vec<Diagnostic>> {
     let mut module = module.clone();
     legalize::legalize(&mut module, options)?;
+    generate(module, options)
+}
+
+/// Makes code of a legalized module.
+///
+/// # Errors
+/// As for [`compile_module`], for what shows only in the code: frames.
+pub(crate) fn generate(module: Module, options: &TargetOptions) -> Result<CompiledModule, Vec<Diagnostic>> {
     let mut errors = Vec::new();
     let mut funcs = Vec::new();
     let mut frames = Vec::new();
@@ -114,7 +138,7 @@ fn compile_func(
         vec![Diagnostic::error(message).on(Entity::Func(id)).at(func.pos)]
     })?;
     stage("assign-registers", &|| print(&assigned, module));
-    let polished: MachFunc<_> = peephole::peephole(assigned, options.isa);
+    let polished: MachFunc<_> = peephole::peephole(assigned);
     stage("peephole", &|| print(&polished, module));
     let frame = Frame::new(func, &module.decls, polished.spills);
     let code = layout::assemble(&polished, &frame, options.isa);

@@ -226,7 +226,7 @@ impl Section {
         let names = || std::iter::once(&self.name).chain(self.aliases);
         let exact = names().any(|n| *n == name);
         let prefix = |n: &&str| name.strip_prefix(*n).is_some_and(|rest| rest.starts_with('/'));
-        exact || self.takes_suffix && names().any(|n| prefix(&n))
+        exact || self.takes_suffix && names().any(|n| prefix(n))
     }
 }
 

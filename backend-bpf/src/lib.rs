@@ -16,11 +16,13 @@ pub mod layout;
 pub mod legalize;
 pub mod mach;
 pub mod object;
+mod panic;
 mod peephole;
 mod regalloc;
 pub mod ring;
 pub mod runtime;
 mod select;
+pub mod target;
 #[cfg(test)]
 mod tests;
 

@@ -8,14 +8,15 @@
 use larrow_ir::cfg::CallGraph;
 use larrow_ir::cranelift_entity::EntitySet;
 use larrow_ir::{
-    Args, Aux, Block, Decls, FuncBuilder, FuncId, Function, Inst, Module, Op, Pos, Terminator, Type, TypeKind, Value,
+    Args, Aux, Block, Decls, FuncBuilder, FuncId, Function, Inst, Module, Op, Pos, Terminator, Type,
+    TypeKind, Value,
 };
 use larrow_passes::{Changed, PassCx, PassResult};
 
 use crate::legalize::abort_code;
 
 /// The pass. Runs over the module, because signatures change.
-pub fn lower_panic(module: &mut Module, _: &mut PassCx<'_>) -> PassResult {
+pub(crate) fn lower_panic(module: &mut Module, _: &mut PassCx<'_>) -> PassResult {
     let aborting = may_abort(module);
     let mut changed = false;
     for id in module.funcs.ids().collect::<Vec<_>>() {
@@ -78,7 +79,10 @@ impl<'a> Lowering<'a> {
             match self.func.term(b).clone() {
                 Terminator::Panic(_) | Terminator::Exit => self.end_in_abort(b),
                 Terminator::Ret(value) if !self.is_entry => self.flag_return(b, value),
-                Terminator::Ret(_) | Terminator::Plain(_) | Terminator::If { .. } | Terminator::Switch { .. } => {}
+                Terminator::Ret(_)
+                | Terminator::Plain(_)
+                | Terminator::If { .. }
+                | Terminator::Switch { .. } => {}
             }
         }
         for b in blocks {
@@ -131,7 +135,9 @@ impl<'a> Lowering<'a> {
             let v = self.func.block(b).insts[at];
             let inst = self.func.inst(v);
             match inst.aux {
-                Aux::Func(callee) if inst.op == Op::Call && aborting.contains(callee) => self.check_call(b, at, v),
+                Aux::Func(callee) if inst.op == Op::Call && aborting.contains(callee) => {
+                    self.check_call(b, at, v);
+                }
                 _ => {}
             }
         }
@@ -156,7 +162,8 @@ impl<'a> Lowering<'a> {
             self.func.block_mut(b).insts.pop();
             let call = self.func.append(b, Inst { ty: result, ..inst.clone() });
             let flag = self.extract(b, call, 1, inst.pos);
-            *self.func.inst_mut(v) = Inst::new(Op::Extract, inst.ty, &[call]).with(Aux::Index(0)).at(inst.pos);
+            *self.func.inst_mut(v) =
+                Inst::new(Op::Extract, inst.ty, &[call]).with(Aux::Index(0)).at(inst.pos);
             self.func.attach(b, v);
             flag
         };
@@ -184,7 +191,10 @@ fn zero_result(build: &mut FuncBuilder<'_>, result: Type) -> Args {
         TypeKind::Tuple(items) => items.to_vec(),
         _ => vec![result],
     };
-    types.into_iter().map(|ty| if build.decls.types.is_ptr(ty) { build.nil(ty) } else { build.int(ty, 0) }).collect()
+    types
+        .into_iter()
+        .map(|ty| if build.decls.types.is_ptr(ty) { build.nil(ty) } else { build.int(ty, 0) })
+        .collect()
 }
 
 /// A result with its flag: `(…, flag)`, or the flag alone.

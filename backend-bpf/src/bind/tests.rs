@@ -1,27 +1,18 @@
 use larrow_ir::{text, verify};
-use larrow_passes::{Options, Pass, Pipeline};
+use larrow_passes::Options;
 
-use super::*;
-
-/// The standard lowering with binding behind it, verified after every pass.
-fn bound(source: &str, bind: BindChannels) -> Result<Module, Vec<Diagnostic>> {
-    let mut module = text::parse("test.ssa", source).expect("parses").module;
-    verify::verify(&module).expect("valid");
-    let mut pipeline = Pipeline::default();
-    pipeline.extend(larrow_passes::lowering());
-    pipeline.push(Pass::module("bind-channels", "", bind));
-    pipeline.push(Pass::function("count-aborts", "", CountAborts));
-    match pipeline.run(&mut module, &Options::checked(0, 1), &mut []) {
-        Ok(_) => Ok(module),
-        Err(failure) => Err(failure.diagnostics().to_vec()),
-    }
-}
+use crate::{TargetOptions, target};
 
 #[test]
-fn scratch() {
-    let m = bound(include_str!("../../../examples/port_filter.ssa"), BindChannels::default());
-    match m {
-        Ok(m) => eprintln!("{}", text::print(&m)),
-        Err(e) => panic!("{e:#?}"),
-    }
+fn a_program_that_receives_is_bound_and_compiled() {
+    let source = include_str!("../../../examples/port_filter.ssa");
+    let mut module = text::parse("port_filter.ssa", source).expect("parses").module;
+    verify(&module).expect("valid");
+    let target = TargetOptions::default();
+    let pipeline = target::pipeline(&target);
+    let out = target::compile(&mut module, &pipeline, &Options::checked(0, 1), &target, None, &mut [])
+        .unwrap_or_else(|errors| panic!("{errors:#?}"));
+    assert!(module.funcs.iter().all(|(_, f)| super::is_bound(f, &module.decls)));
+    let names: Vec<&str> = out.compiled.funcs.iter().map(|f| &*f.name).collect();
+    assert_eq!(names, ["filter", "runtime.chanrecv2.u16.8"]);
 }
