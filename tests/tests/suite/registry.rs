@@ -1,26 +1,27 @@
 //! Passes by name, each with a pipeline of its own.
 
-use larrow_backend_bpf::bind::{BindChannels, BindMode, CountAborts, WouldBlock};
+use larrow_backend_bpf::bind::{BindMode, WouldBlock};
 use larrow_backend_bpf::runtime::SelectOrder;
+use larrow_backend_bpf::{TargetOptions, target};
 use larrow_ir::Module;
-use larrow_passes::{Failure, Options, Pass, Pipeline, Report, generic};
+use larrow_passes::{Failure, Options, Pipeline, Report};
 
-/// The options of binding that a case asks for.
-pub(crate) fn bind_options(options: &[(String, String)]) -> BindChannels {
-    let mut bind = BindChannels::default();
+/// The options of the target that a case asks for.
+pub(crate) fn target_options(options: &[(String, String)]) -> TargetOptions {
+    let mut target = TargetOptions::default();
     for (key, value) in options {
         match (key.as_str(), value.as_str()) {
-            ("would-block", "reject") => bind.would_block = WouldBlock::Reject,
-            ("would-block", "poll") => bind.would_block = WouldBlock::Poll,
-            ("bind", "direct") => bind.mode = BindMode::Direct,
-            ("bind", "lookup") => bind.mode = BindMode::Lookup,
-            ("select-order", "source") => bind.select_order = SelectOrder::Source,
-            ("select-order", "random") => bind.select_order = SelectOrder::Random,
+            ("would-block", "reject") => target.would_block = WouldBlock::Reject,
+            ("would-block", "poll") => target.would_block = WouldBlock::Poll,
+            ("bind", "direct") => target.bind = BindMode::Direct,
+            ("bind", "lookup") => target.bind = BindMode::Lookup,
+            ("select-order", "source") => target.select_order = SelectOrder::Source,
+            ("select-order", "random") => target.select_order = SelectOrder::Random,
             ("hooks" | "level", _) => {}
             _ => panic!("there is no option {key}={value}"),
         }
     }
-    bind
+    target
 }
 
 /// The options of the pipeline that a case asks for, verifying after each pass.
@@ -36,50 +37,40 @@ pub(crate) fn pipeline_options(options: &[(String, String)], seed: u64) -> Optio
     out
 }
 
-/// The target's rows that bind channels.
-pub(crate) fn binding(options: &[(String, String)]) -> Vec<Pass> {
-    vec![
-        Pass::module("bind-channels", "give each channel its map", bind_options(options)),
-        Pass::function("count-aborts", "count what aborts the program", CountAborts),
-    ]
-}
-
-/// The row of a name.
-pub(crate) fn pass(name: &str, options: &[(String, String)]) -> Pass {
-    if let Ok(pass) = Pipeline::standard().remove(name) {
-        return pass;
-    }
-    let generic = [
-        generic::copyelim::copyelim(),
-        generic::critical::critical(),
-        generic::deadcode::deadcode(),
-        generic::fuse::fuse(),
-        generic::inline::inline(),
-        generic::mem2reg::mem2reg(),
-        generic::opt::opt(),
-        generic::phielim::phielim(),
-        generic::trim::trim(),
-        generic::unused::unused_functions(),
-    ];
-    let mut rows = binding(options).into_iter().chain(generic);
-    rows.find(|row| row.name == name).unwrap_or_else(|| panic!("there is no pass {name}"))
-}
-
-/// Runs one pass alone: its constraints on its neighbours are the pipeline's business.
+/// Runs one pass alone, as its row stands in the target's pipeline; its constraints on its neighbours are the
+/// pipeline's business.
 pub(crate) fn run_alone(
     name: &str,
     options: &[(String, String)],
     module: &mut Module,
 ) -> Result<Report, Failure> {
-    let mut row = pass(name, options);
+    let mut pipeline = target::pipeline(&target_options(options));
+    let mut row = pipeline.remove(name).unwrap_or_else(|e| panic!("{e}"));
     row.order.clear();
     Pipeline::new([row]).run(module, &pipeline_options(options, 7), &mut [])
 }
 
-/// The channel lowerings and the binding behind them.
+/// The target's pipeline up to where machine code begins to show: what any engine for IR can run.
+pub(crate) fn portable(options: &[(String, String)]) -> Pipeline {
+    let mut pipeline = target::pipeline(&target_options(options));
+    let names: Vec<String> = pipeline.names().map(str::to_string).collect();
+    let legal = names.iter().position(|n| n == "lower-panic").expect("a row of the target");
+    for name in &names[legal..] {
+        if name != "before-write" {
+            pipeline.remove(name).expect("just listed");
+        }
+    }
+    pipeline
+}
+
+/// The channel lowerings and the binding behind them, without the generic rows.
 pub(crate) fn lowered_and_bound(options: &[(String, String)]) -> Pipeline {
-    let mut pipeline = Pipeline::default();
-    pipeline.extend(larrow_passes::lowering());
-    pipeline.extend(binding(options));
+    let mut pipeline = portable(options);
+    let mut wanted: Vec<String> = larrow_passes::lowering().iter().map(|p| p.name.to_string()).collect();
+    wanted.extend(["bind-channels".to_string(), "count-aborts".to_string()]);
+    let names: Vec<String> = pipeline.names().map(str::to_string).collect();
+    for name in names.iter().filter(|n| !wanted.contains(n)) {
+        pipeline.remove(name).expect("just listed");
+    }
     pipeline
 }
