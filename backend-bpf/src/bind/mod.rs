@@ -15,7 +15,7 @@ mod rewrite;
 mod select;
 mod sites;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 use larrow_ir::{
@@ -95,7 +95,7 @@ impl ModulePass for BindChannels {
 
 /// Removes the functions that no program reaches, and those that clones stand in for.
 fn drop_unbound(module: &mut Module, bound: &[FuncId]) {
-    let keep: std::collections::HashSet<FuncId> = bound.iter().copied().collect();
+    let keep: HashSet<FuncId> = bound.iter().copied().collect();
     let drop: Vec<FuncId> = module
         .funcs
         .iter()
@@ -179,17 +179,14 @@ impl Binder {
                 _ => None,
             })
             .collect();
-        let before = self.errors.len();
         for chan in chans {
             self.chan(&mut module.decls, chan);
         }
-        if self.errors.len() == before {
-            let of_chan = |c: ChanId| self.chans.get(&c).copied().flatten().map(|(_, i)| i);
-            match resolve::resolve(id, &func, &module.decls, &params, &self.instances, of_chan) {
-                Ok(resolved) => self.rewrite(module, id, &mut func, &resolved),
-                Err(errors) => self.errors.extend(errors),
-            }
-        }
+        let of_chan = |c: ChanId| self.chans.get(&c).copied().flatten().map(|(_, i)| i);
+        let (resolved, errors) =
+            resolve::resolve(id, &func, &module.decls, &params, &self.instances, of_chan);
+        self.errors.extend(errors);
+        self.rewrite(module, id, &mut func, &resolved);
         module.funcs[id] = func;
     }
 
@@ -224,6 +221,13 @@ fn declare(decls: &mut Decls, chan: ChanId) -> Result<(MapId, Instance), Box<Dia
         ));
     }
     let (elem, _) = decls.types.chan_parts(decl.ty).unwrap_or((Type::UNIT, larrow_ir::ChanDir::Both));
+    if decls.types.chan_parts(elem).is_some() {
+        let help = "send a number that says which channel is meant, and switch on it";
+        return Err(Box::new(
+            error(format!("channel `@{name}` carries channels: a received one has no map that is known"))
+                .help(help),
+        ));
+    }
     if decl.cap == 0 {
         let error = error(format!("channel `@{name}` has capacity 0: a ring holds at least one element"))
             .note("both sides of an unbuffered channel wait for each other, and a BPF program cannot wait")

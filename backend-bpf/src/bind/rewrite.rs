@@ -95,8 +95,9 @@ impl Binder {
         match (inst.op, &inst.aux) {
             (Op::ChanAddr, Aux::Chan(chan)) => self.rewrite_addr(&mut module.decls, at, v, *chan, inst.pos),
             (Op::CallRuntime, Aux::Runtime(callee)) => self.rewrite_call(module, at, v, *callee, &inst),
-            (Op::Status, _) => {
-                let word = at.words[inst.args[0]].expect("a status follows its call");
+            // A call that was refused has no word.
+            (Op::Status, _) if at.words[inst.args[0]].is_some() => {
+                let word = at.words[inst.args[0]].expect("just looked at");
                 at.put(v, Inst::new(Op::Copy, Type::U32, &[word]).at(inst.pos));
             }
             (Op::Extract, Aux::Index(index)) if at.words[inst.args[0]].is_some() => {
@@ -105,6 +106,19 @@ impl Binder {
             (Op::Call, Aux::Func(callee)) => {
                 let callee = self.callee(module, at, *callee, &inst.args);
                 at.put(v, inst.with(Aux::Func(callee)));
+            }
+            (Op::FuncAddr, Aux::Func(callee)) => {
+                let callee = self.callee(module, at, *callee, &[]);
+                at.put(v, inst.with(Aux::Func(callee)));
+            }
+            (Op::CallIndirect, _) if inst.args.iter().any(|&a| at.resolved.is_chan(a)) => {
+                let help = "call the function by its name: it is cloned for the channels that it is given";
+                let message = "a channel cannot be passed through a function pointer";
+                self.refuse(at, v, inst.pos, message, help);
+            }
+            (Op::Store, _) if at.resolved.is_chan(inst.args[1]) && !on_stack(at.func, inst.args[0]) => {
+                let help = "use the module-level channel where it is needed, or pass it as an argument";
+                self.refuse(at, v, inst.pos, "a channel cannot be stored in memory", help);
             }
             _ => at.func.attach(at.block, v),
         }
@@ -117,7 +131,9 @@ impl Binder {
     }
 
     fn rewrite_addr(&mut self, decls: &mut Decls, at: &mut Cursor<'_>, v: Value, chan: ChanId, pos: Pos) {
-        let Some((map, instance)) = self.chan(decls, chan) else { return };
+        let Some((map, instance)) = self.chan(decls, chan) else {
+            return at.func.attach(at.block, v);
+        };
         let hchan = self.instances.get(instance).hchan(decls);
         let ty = decls.types.ptr(Space::Map, hchan);
         let inst = match self.options.mode {
@@ -143,6 +159,11 @@ impl Binder {
         inst: &Inst,
     ) {
         let pos = inst.pos;
+        let chan = chan_operand(callee).map(|i| inst.args[i]);
+        if chan.is_some_and(|c| self.instance_of(&module.decls, at.func, at.resolved, c).is_none()) {
+            let help = "use a smaller element";
+            return self.refuse(at, v, pos, "the elements of this channel do not fit into a map value", help);
+        }
         match callee {
             RuntimeFn::ChanSend1 => {
                 self.would_block(at, v, pos, "this send is dropped when the channel is full");
@@ -223,7 +244,7 @@ impl Binder {
 
     fn operand_instance(&self, module: &Module, at: &Cursor<'_>, chan: Value) -> Instance {
         let instance = self.instance_of(&module.decls, at.func, at.resolved, chan);
-        instance.expect("the verifier checks that the operand is a channel whose element has a layout")
+        instance.expect("checked where the call is looked at")
     }
 
     /// Makes `v` itself the call, whose result is the status word.
@@ -274,6 +295,11 @@ impl Binder {
         };
         if block != 0 {
             self.would_block(at, v, inst.pos, "this select aborts the program when no case is ready");
+        }
+        let known = |&c: &Value| self.instance_of(&module.decls, at.func, at.resolved, c).is_some();
+        if !chans.iter().all(known) {
+            let message = "the elements of a channel of this select do not fit into a map value";
+            return self.refuse(at, v, inst.pos, message, "use a smaller element");
         }
         let arms: Vec<SelectArm> = chans
             .iter()
@@ -341,6 +367,32 @@ impl Binder {
                 let hchan = instance.hchan(decls);
                 func.inst_mut(v).ty = decls.types.ptr(Space::Map, hchan);
             }
+        }
+    }
+}
+
+/// Which operand of a runtime call is its channel. `selectgo` finds its channels in memory.
+fn chan_operand(callee: RuntimeFn) -> Option<usize> {
+    match callee {
+        RuntimeFn::ChanSend1
+        | RuntimeFn::ChanRecv1
+        | RuntimeFn::ChanRecv2
+        | RuntimeFn::SelectNbSend
+        | RuntimeFn::CloseChan
+        | RuntimeFn::ChanLen
+        | RuntimeFn::ChanCap => Some(0),
+        RuntimeFn::SelectNbRecv => Some(1),
+        RuntimeFn::MakeChan | RuntimeFn::SelectGo | RuntimeFn::Block | RuntimeFn::NewProc => None,
+    }
+}
+
+/// Whether an address is into a slot.
+fn on_stack(func: &Function, mut v: Value) -> bool {
+    loop {
+        let inst = func.inst(v);
+        match inst.op {
+            Op::Copy | Op::PtrAdd => v = inst.args[0],
+            op => return op == Op::LocalAddr,
         }
     }
 }

@@ -17,7 +17,7 @@ pub(crate) fn target_options(options: &[(String, String)]) -> TargetOptions {
             ("bind", "lookup") => target.bind = BindMode::Lookup,
             ("select-order", "source") => target.select_order = SelectOrder::Source,
             ("select-order", "random") => target.select_order = SelectOrder::Random,
-            ("hooks" | "level", _) => {}
+            ("hooks" | "level" | "required-only", _) => {}
             _ => panic!("there is no option {key}={value}"),
         }
     }
@@ -30,6 +30,7 @@ pub(crate) fn pipeline_options(options: &[(String, String)], seed: u64) -> Optio
     for (key, value) in options {
         match key.as_str() {
             "hooks" => out.hooks = value == "on",
+            "required-only" => out.required_only = value == "on",
             "level" => out.level = value.parse().expect("a level"),
             _ => {}
         }

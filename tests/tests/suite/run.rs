@@ -63,8 +63,7 @@ fn run_case(case: &Case, stages: &[(String, Module)]) {
         for (number, (stage, module)) in stages.iter().enumerate() {
             let place = format!("{}:{} after {stage}", case.name, run.line);
             let seen = World::new(module, 3).run(run);
-            let same_end =
-                number >= bound && ends_early(&seen.result) && ends_early(&run.result);
+            let same_end = number >= bound && ends_early(&seen.result) && ends_early(&run.result);
             if !same_end {
                 assert_eq!(seen.result, run.result, "{place}\n{}", text::print(module));
             }
@@ -137,5 +136,7 @@ fn check_program(case: &Case) {
         }
         run_case(case, &stages);
     }
-    run_case(case, &stages(case, &[("bind", "direct")], 9));
+    for more in [("bind", "direct"), ("required-only", "on")] {
+        run_case(case, &stages(case, &[more], 9));
+    }
 }
