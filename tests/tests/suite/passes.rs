@@ -30,17 +30,26 @@ fn diff(before: &str, after: &str) -> String {
 /// Runs a case through a pass: every check there is, and the diff for the snapshot.
 fn run_case(pass: &str, path: &Path) -> String {
     let case = Case::read(path);
-    let before = case.module.clone();
-    let mut after = case.module.clone();
-    if let Err(failure) = run_alone(pass, &case.options, &mut after) {
-        panic!("{pass}/{}: {failure}\n{:#?}\n{}", case.name, failure.diagnostics(), text::print(&after));
-    }
-    verified(&format!("{pass}/{} behind the pass", case.name), &after);
-    let printed = text::print(&after);
     assert!(!case.checks.is_empty(), "{pass}/{} checks nothing", case.name);
+    let after = through(pass, &case, None);
+    let printed = text::print(&after);
     case.check(&printed);
-    run_both(&format!("{pass}/{}", case.name), &case, &before, &after);
-    diff(&text::print(&before), &printed)
+    run_both(&format!("{pass}/{}", case.name), &case, &case.module, &after);
+    for seed in 0..4 {
+        let shuffled = through(pass, &case, Some(seed));
+        run_both(&format!("{pass}/{} shuffled by {seed}", case.name), &case, &case.module, &shuffled);
+    }
+    diff(&text::print(&case.module), &printed)
+}
+
+/// The module behind the pass, verified.
+fn through(pass: &str, case: &Case, seed: Option<u64>) -> Module {
+    let mut module = case.module.clone();
+    if let Err(failure) = run_alone(pass, &case.options, seed, &mut module) {
+        panic!("{pass}/{}: {failure}\n{:#?}\n{}", case.name, failure.diagnostics(), text::print(&module));
+    }
+    verified(&format!("{pass}/{} behind the pass", case.name), &module);
+    module
 }
 
 /// Runs every `RUN` line before and after.
@@ -94,6 +103,7 @@ pass_cases! {
     copyelim "copyelim";
     count_aborts "count-aborts";
     critical "critical";
+    cse "cse";
     deadcode "deadcode";
     fuse "fuse";
     inline "inline";
@@ -108,6 +118,7 @@ pass_cases! {
     mem2reg "mem2reg";
     opt "opt";
     phielim "phielim";
+    shortcircuit "shortcircuit";
     trim "trim";
     unused_functions "unused-functions";
 }

@@ -39,16 +39,18 @@ pub(crate) fn pipeline_options(options: &[(String, String)], seed: u64) -> Optio
 }
 
 /// Runs one pass alone, as its row stands in the target's pipeline; its constraints on its neighbours are the
-/// pipeline's business.
+/// pipeline's business. What has no order is shuffled from the seed, if there is one.
 pub(crate) fn run_alone(
     name: &str,
     options: &[(String, String)],
+    seed: Option<u64>,
     module: &mut Module,
 ) -> Result<Report, Failure> {
     let mut pipeline = target::pipeline(&target_options(options));
     let mut row = pipeline.remove(name).unwrap_or_else(|e| panic!("{e}"));
     row.order.clear();
-    Pipeline::new([row]).run(module, &pipeline_options(options, 7), &mut [])
+    let options = Options { shuffle: seed, ..pipeline_options(options, 0) };
+    Pipeline::new([row]).run(module, &options, &mut [])
 }
 
 /// The target's pipeline up to where machine code begins to show: what any engine for IR can run.
