@@ -69,11 +69,7 @@ const FORMS: &[Form] = &[
         body: "v20 = ChanRecv <(unit, bool)> [value] v14, v16",
         calls: &["chanrecv1(@pair, &s0)"],
     },
-    Form {
-        go: "<-c",
-        body: "v20 = ChanRecv <(u32, bool)> [discard] v10",
-        calls: &["chanrecv1(@a, nil)"],
-    },
+    Form { go: "<-c", body: "v20 = ChanRecv <(u32, bool)> [discard] v10", calls: &["chanrecv1(@a, nil)"] },
     Form {
         go: "<-c of an aggregate",
         body: "v20 = ChanRecv <(unit, bool)> [discard] v14",
@@ -341,7 +337,6 @@ impl Reader<'_> {
         let load = insts.iter().map(|&v| self.func.inst(v)).find(|i| i.op == Op::Load);
         load.map_or("nothing".into(), |load| self.operand(load.args[0]))
     }
-
 }
 
 #[test]

@@ -4,8 +4,8 @@
 use larrow_backend_bpf::object::{self, Target};
 use larrow_backend_bpf::{TargetOptions, target};
 use larrow_ir::{
-    Aux, Decls, FuncBuilder, Function, GlobalDecl, GlobalSection, Inst, LookupRole, Module, Op, Pos, Severity, Type,
-    TypeKind, Value, text,
+    Aux, Decls, FuncBuilder, Function, GlobalDecl, GlobalSection, Inst, LookupRole, Module, Op, Pos,
+    Severity, Type, TypeKind, Value, text,
 };
 use larrow_passes::{Changed, HookPoint, Options, PassCx, PassResult, Pipeline, Rewriter};
 
@@ -46,7 +46,8 @@ impl Rewriter for CountEntries {
         "count-entries"
     }
     fn function(&self, func: &mut Function, decls: &mut Decls, _: &mut PassCx<'_>) -> PassResult {
-        let decl = GlobalDecl { ty: Type::U64, section: GlobalSection::Bss, init: Vec::new(), pos: Pos::None };
+        let decl =
+            GlobalDecl { ty: Type::U64, section: GlobalSection::Bss, init: Vec::new(), pos: Pos::None };
         let name = decls.globals.fresh_name(&format!("{}.entered", func.name));
         let Ok(counter) = decls.globals.insert(name, decl) else { unreachable!("the name is fresh") };
         let entry = func.entry();
@@ -172,7 +173,8 @@ fn at_lower_entry_an_instruction_rewriter_makes_a_phi_of_a_builtin_call() {
         &mut [],
     );
     let errors = without.expect_err("nobody lowers the builtin");
-    let intrinsics = errors.iter().filter(|e| e.severity == Severity::Error && e.message.contains("Intrinsic"));
+    let intrinsics =
+        errors.iter().filter(|e| e.severity == Severity::Error && e.message.contains("Intrinsic"));
     assert_eq!(intrinsics.count(), 2, "{errors:#?}");
 
     let (output, stages) = compile(&mut module, &pipeline_with(HookPoint::LowerEntry, MaxToPhi));
