@@ -79,7 +79,7 @@ impl ModulePass for BindChannels {
             ));
         }
         for id in entries {
-            binder.variant(module, id, Vec::new());
+            binder.variant(module, id, &[]);
         }
         while let Some(variant) = binder.queue.pop() {
             binder.bind(module, variant);
@@ -131,16 +131,22 @@ struct Binder {
 
 impl Binder {
     /// The function to call in place of `id` with channel arguments of these instances; queues it on first use.
-    /// A function without channel parameters stands for itself.
-    fn variant(&mut self, module: &mut Module, id: FuncId, params: Vec<Option<InstanceId>>) -> FuncId {
+    /// A function with channel parameters is always cloned, for nil channels too: the original is what the next
+    /// clone is made from. Any other function stands for itself.
+    fn variant(&mut self, module: &mut Module, id: FuncId, args: &[Option<InstanceId>]) -> FuncId {
+        let callee = &module.funcs[id];
+        let is_chan = |v: Value| module.decls.types.chan_parts(callee.ty(v)).is_some();
+        let takes_channels = callee.section.is_none() && callee.params.iter().any(|&p| is_chan(p));
+        let params = if takes_channels { args.to_vec() } else { Vec::new() };
         let key = (id, params.clone());
         if let Some(&known) = self.variants.get(&key) {
             return known;
         }
-        let made = if params.iter().any(Option::is_some) {
-            let mut clone = module.funcs[id].clone();
+        let made = if takes_channels {
+            let chans = callee.params.iter().zip(&params).filter(|&(&p, _)| is_chan(p));
             let suffix: Vec<String> =
-                params.iter().flatten().map(|&i| self.instances.get(i).to_string()).collect();
+                chans.map(|(_, i)| i.map_or("nil".into(), |i| self.instances.get(i).to_string())).collect();
+            let mut clone = callee.clone();
             clone.name = module.funcs.fresh_name(&format!("{}.{}", clone.name, suffix.join("."))).into();
             module.add_func(clone).unwrap_or_else(|f| unreachable!("`{}` is fresh", f.name))
         } else {

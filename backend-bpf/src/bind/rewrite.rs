@@ -107,6 +107,11 @@ impl Binder {
                 let callee = self.callee(module, at, *callee, &inst.args);
                 at.put(v, inst.with(Aux::Func(callee)));
             }
+            (Op::FuncAddr, Aux::Func(callee)) if takes_channels(module, *callee) => {
+                let help = "call the function by its name: it is cloned for the channels that it is given";
+                let message = "the address of a function with channel parameters cannot be taken";
+                self.refuse(at, v, inst.pos, message, help);
+            }
             (Op::FuncAddr, Aux::Func(callee)) => {
                 let callee = self.callee(module, at, *callee, &[]);
                 at.put(v, inst.with(Aux::Func(callee)));
@@ -127,7 +132,7 @@ impl Binder {
     /// The clone of a function for the channels among its arguments.
     fn callee(&mut self, module: &mut Module, at: &Cursor<'_>, callee: FuncId, args: &[Value]) -> FuncId {
         let params: Vec<Option<InstanceId>> = args.iter().map(|&a| at.resolved.get(a)).collect();
-        self.variant(module, callee, params)
+        self.variant(module, callee, &params)
     }
 
     fn rewrite_addr(&mut self, decls: &mut Decls, at: &mut Cursor<'_>, v: Value, chan: ChanId, pos: Pos) {
@@ -384,6 +389,12 @@ fn chan_operand(callee: RuntimeFn) -> Option<usize> {
         RuntimeFn::SelectNbRecv => Some(1),
         RuntimeFn::MakeChan | RuntimeFn::SelectGo | RuntimeFn::Block | RuntimeFn::NewProc => None,
     }
+}
+
+/// Whether a function has channel parameters.
+fn takes_channels(module: &Module, func: FuncId) -> bool {
+    let func = &module.funcs[func];
+    func.params.iter().any(|&p| module.decls.types.chan_parts(func.ty(p)).is_some())
 }
 
 /// Whether an address is into a slot.
