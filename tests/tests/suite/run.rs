@@ -60,6 +60,7 @@ fn run_case(case: &Case, stages: &[(String, Module)]) {
     let from = |name: &str| stages.iter().position(|(stage, _)| stage == name).expect("a row");
     let (counted, bound) = (from("lower-chan-recv"), from("bind-channels"));
     for run in &case.runs {
+        let source = World::new(&stages[0].1, 3).run(run);
         for (number, (stage, module)) in stages.iter().enumerate() {
             let place = format!("{}:{} after {stage}", case.name, run.line);
             let seen = World::new(module, 3).run(run);
@@ -72,7 +73,6 @@ fn run_case(case: &Case, stages: &[(String, Module)]) {
                 let want: Vec<Vec<u8>> = elems.iter().map(|e| e.bytes(size)).collect();
                 assert_eq!(seen.channels[chan].0, want, "{place}: what is left in @{chan}");
             }
-            let source = World::new(&stages[0].1, 3).run(run);
             assert_eq!(seen.channels, source.channels, "{place}");
             if number >= counted {
                 check_sites(stage, run, &seen, module, number >= bound);
@@ -131,8 +131,11 @@ fn check_program(case: &Case) {
     assert!(!case.runs.is_empty(), "{} runs nothing", case.name);
     for (seed, level) in ["0", "1", "2", "3", "4"].into_iter().enumerate() {
         let stages = stages(case, &[("level", level)], seed as u64);
-        for (stage, module) in &stages {
-            verified(&format!("{} after {stage}", case.name), module);
+        // Levels differ from the inliner on: the first sees every stage once, the last the largest functions.
+        if level == "0" || level == "4" {
+            for (stage, module) in &stages {
+                verified(&format!("{} after {stage}", case.name), module);
+            }
         }
         run_case(case, &stages);
     }
