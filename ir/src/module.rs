@@ -317,12 +317,14 @@ impl Decls {
     }
 
     /// Adds a counted site named after its kind and its place, `recv@filter.go:8:14`, with an ordinal where two
-    /// share it: `recv@filter.go:8:14#2`. A site without a position is named after `func`.
+    /// share it: `recv@filter.go:8:14#2`. A site without a position is named after `func`; a module without a
+    /// file has no name to put before the line.
     pub fn add_site(&mut self, kind: SiteKind, func: &str, chan: Option<ChanId>, pos: Pos) -> SiteId {
         if self.site_names.len() < self.sites.len() {
             self.site_names.extend(self.sites.values().map(|s| s.name.clone()));
         }
         let base = match self.locate(pos) {
+            Some((file, line, col)) if file.is_empty() => format!("{}@{line}:{col}", kind.name()),
             Some((file, line, col)) => format!("{}@{file}:{line}:{col}", kind.name()),
             None => format!("{}@{func}", kind.name()),
         };

@@ -1,15 +1,15 @@
 //! `count-aborts`: each place that aborts the program counts itself, like a send or a receive does.
 
 use larrow_ir::{
-    Decls, FuncBuilder, FuncKind, Function, MapId, Op, Pos, SiteId, SiteKind, Slot, Terminator, Type,
+    Decls, FuncBuilder, FuncKind, Function, MapId, Op, Pos, SiteKind, Slot, Terminator, Type, Value,
 };
-use larrow_passes::lower::{lookup_site, sites_map};
+use larrow_passes::lower::{lookup_record, sites_map};
 use larrow_passes::{Changed, FunctionPass, PassCx, PassResult};
 
-/// Appends the count of one event at a site: lookup, null check, atomic add. The builder goes on in the block
-/// behind. `counter` is the record's member.
-pub(super) fn count(build: &mut FuncBuilder<'_>, map: MapId, site: SiteId, counter: u64, key: Slot) {
-    let record = lookup_site(build, map, site, key);
+/// Appends the count of one event at the site of a number, a `u32`: lookup, null check, atomic add. The builder
+/// goes on in the block behind. `counter` is the record's member, `key` a `u32` slot.
+pub(super) fn count(build: &mut FuncBuilder<'_>, map: MapId, site: Value, counter: u64, key: Slot) {
+    let record = lookup_record(build, map, site, key);
     let nil = build.nil(build.func.ty(record));
     let found = build.neq(record, nil);
     let (hit, on) = (build.block(), build.block());
@@ -40,7 +40,8 @@ impl FunctionPass for CountAborts {
             let key = *key.get_or_insert_with(|| func.add_slot(Type::U32));
             let mut build = FuncBuilder::new(func, decls);
             build.at(pos).switch_to(b);
-            count(&mut build, map, site, 0, key);
+            let number = build.int(Type::U32, u64::from(site.as_u32()));
+            count(&mut build, map, number, 0, key);
             build.terminate(Terminator::Panic(with));
         }
         Ok(Changed::from(key.is_some()))

@@ -13,13 +13,14 @@ mod count;
 mod resolve;
 mod rewrite;
 mod select;
+mod sites;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 use larrow_ir::{
-    Aux, ChanId, Decls, Diagnostic, Entity, FuncId, Function, MapDecl, MapId, MapKind, Module, Op, Pos,
-    SiteId, Type, Value,
+    Aux, ChanId, Decls, Diagnostic, Entity, FuncId, Function, MapDecl, MapId, MapKind, Module, Op, Type,
+    Value,
 };
 use larrow_passes::{Changed, ModulePass, PassCx, PassResult};
 
@@ -78,7 +79,7 @@ impl ModulePass for BindChannels {
             ));
         }
         for id in entries {
-            binder.variant(module, id, Vec::new());
+            binder.variant(module, id, &[]);
         }
         while let Some(variant) = binder.queue.pop() {
             binder.bind(module, variant);
@@ -94,7 +95,7 @@ impl ModulePass for BindChannels {
 
 /// Removes the functions that no program reaches, and those that clones stand in for.
 fn drop_unbound(module: &mut Module, bound: &[FuncId]) {
-    let keep: std::collections::HashSet<FuncId> = bound.iter().copied().collect();
+    let keep: HashSet<FuncId> = bound.iter().copied().collect();
     let drop: Vec<FuncId> = module
         .funcs
         .iter()
@@ -124,24 +125,28 @@ struct Binder {
     queue: Vec<Variant>,
     bound: Vec<FuncId>,
     selects: HashMap<Vec<SelectArm>, FuncId>,
-    /// The send site of each position that has just one.
-    send_sites: Option<HashMap<Pos, Option<SiteId>>>,
     errors: Vec<Diagnostic>,
     notes: Vec<Diagnostic>,
 }
 
 impl Binder {
     /// The function to call in place of `id` with channel arguments of these instances; queues it on first use.
-    /// A function without channel parameters stands for itself.
-    fn variant(&mut self, module: &mut Module, id: FuncId, params: Vec<Option<InstanceId>>) -> FuncId {
+    /// A function with channel parameters is always cloned, for nil channels too: the original is what the next
+    /// clone is made from. Any other function stands for itself.
+    fn variant(&mut self, module: &mut Module, id: FuncId, args: &[Option<InstanceId>]) -> FuncId {
+        let callee = &module.funcs[id];
+        let is_chan = |v: Value| module.decls.types.chan_parts(callee.ty(v)).is_some();
+        let takes_channels = callee.section.is_none() && callee.params.iter().any(|&p| is_chan(p));
+        let params = if takes_channels { args.to_vec() } else { Vec::new() };
         let key = (id, params.clone());
         if let Some(&known) = self.variants.get(&key) {
             return known;
         }
-        let made = if params.iter().any(Option::is_some) {
-            let mut clone = module.funcs[id].clone();
+        let made = if takes_channels {
+            let chans = callee.params.iter().zip(&params).filter(|&(&p, _)| is_chan(p));
             let suffix: Vec<String> =
-                params.iter().flatten().map(|&i| self.instances.get(i).to_string()).collect();
+                chans.map(|(_, i)| i.map_or("nil".into(), |i| self.instances.get(i).to_string())).collect();
+            let mut clone = callee.clone();
             clone.name = module.funcs.fresh_name(&format!("{}.{}", clone.name, suffix.join("."))).into();
             module.add_func(clone).unwrap_or_else(|f| unreachable!("`{}` is fresh", f.name))
         } else {
@@ -180,17 +185,14 @@ impl Binder {
                 _ => None,
             })
             .collect();
-        let before = self.errors.len();
         for chan in chans {
             self.chan(&mut module.decls, chan);
         }
-        if self.errors.len() == before {
-            let of_chan = |c: ChanId| self.chans.get(&c).copied().flatten().map(|(_, i)| i);
-            match resolve::resolve(id, &func, &module.decls, &params, &self.instances, of_chan) {
-                Ok(resolved) => self.rewrite(module, id, &mut func, &resolved),
-                Err(errors) => self.errors.extend(errors),
-            }
-        }
+        let of_chan = |c: ChanId| self.chans.get(&c).copied().flatten().map(|(_, i)| i);
+        let (resolved, errors) =
+            resolve::resolve(id, &func, &module.decls, &params, &self.instances, of_chan);
+        self.errors.extend(errors);
+        self.rewrite(module, id, &mut func, &resolved);
         module.funcs[id] = func;
     }
 
@@ -225,6 +227,13 @@ fn declare(decls: &mut Decls, chan: ChanId) -> Result<(MapId, Instance), Box<Dia
         ));
     }
     let (elem, _) = decls.types.chan_parts(decl.ty).unwrap_or((Type::UNIT, larrow_ir::ChanDir::Both));
+    if decls.types.chan_parts(elem).is_some() {
+        let help = "send a number that says which channel is meant, and switch on it";
+        return Err(Box::new(
+            error(format!("channel `@{name}` carries channels: a received one has no map that is known"))
+                .help(help),
+        ));
+    }
     if decl.cap == 0 {
         let error = error(format!("channel `@{name}` has capacity 0: a ring holds at least one element"))
             .note("both sides of an unbuffered channel wait for each other, and a BPF program cannot wait")

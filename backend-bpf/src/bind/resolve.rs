@@ -1,7 +1,8 @@
 //! Which channel instance each channel value of a function is: forward data flow over the few channel values.
 
+use indexmap::{IndexMap, IndexSet};
 use larrow_ir::cranelift_entity::SecondaryMap;
-use larrow_ir::{Aux, ChanId, Decls, Diagnostic, Entity, FuncId, Function, Op, Value};
+use larrow_ir::{Aux, ChanId, Decls, Diagnostic, Entity, FuncId, Function, Op, RuntimeFn, Value};
 
 use crate::runtime::Instance;
 
@@ -11,7 +12,7 @@ pub(super) type InstanceId = usize;
 /// The distinct instances of a module.
 #[derive(Default)]
 pub(super) struct Instances {
-    all: indexmap::IndexSet<Instance>,
+    all: IndexSet<Instance>,
 }
 
 impl Instances {
@@ -41,6 +42,10 @@ pub(super) struct Resolved {
 }
 
 impl Resolved {
+    /// Whether the value is a channel, or was one before it was rewritten.
+    pub(super) fn is_chan(&self, v: Value) -> bool {
+        self.of[v] != Known::Nothing
+    }
     /// The instance; `None` for a value that is always nil.
     pub(super) fn get(&self, v: Value) -> Option<InstanceId> {
         match self.of[v] {
@@ -51,7 +56,8 @@ impl Resolved {
 }
 
 /// Resolves the channel values of `func`. `params` gives the instances of its parameters (`None` for those that
-/// are no channels, or nil), `chan` the instance of a module-level channel.
+/// are no channels, or nil), `chan` the instance of a module-level channel, `None` for one that has an error.
+/// What cannot be resolved is reported and taken for nil, so that one run finds every error.
 pub(super) fn resolve(
     id: FuncId,
     func: &Function,
@@ -59,13 +65,13 @@ pub(super) fn resolve(
     params: &[Option<InstanceId>],
     instances: &Instances,
     mut chan: impl FnMut(ChanId) -> Option<InstanceId>,
-) -> Result<Resolved, Vec<Diagnostic>> {
+) -> (Resolved, Vec<Diagnostic>) {
     let mut of: SecondaryMap<Value, Known> = SecondaryMap::with_capacity(func.num_values());
     let mut errors = Vec::new();
-    for (&v, &instance) in func.params.iter().zip(params) {
-        of[v] = instance.map_or(Known::Nil, Known::Is);
-    }
     let is_chan = |v: Value| decls.types.chan_parts(func.ty(v)).is_some();
+    for (i, &v) in func.params.iter().enumerate().filter(|&(_, &v)| is_chan(v)) {
+        of[v] = params.get(i).copied().flatten().map_or(Known::Nil, Known::Is);
+    }
     let values: Vec<Value> = func.iter_insts().map(|(_, v)| v).filter(|&v| is_chan(v)).collect();
     for &v in &values {
         let inst = func.inst(v);
@@ -73,15 +79,32 @@ pub(super) fn resolve(
             (Op::ChanAddr, Aux::Chan(c)) => of[v] = chan(*c).map_or(Known::Nil, Known::Is),
             (Op::Const, _) => of[v] = Known::Nil,
             (Op::Copy | Op::Phi | Op::CondSelect, _) => {}
-            _ => errors.push(unresolved(id, func, v)),
+            // The rewriting refuses it: there it says what to do instead.
+            (Op::CallRuntime, Aux::Runtime(RuntimeFn::MakeChan)) => of[v] = Known::Nil,
+            _ => {
+                errors.push(unresolved(id, func, v));
+                of[v] = Known::Nil;
+            }
         }
     }
+    let unlike = settle(func, &values, &mut of);
+    errors.extend(unlike.into_iter().map(|(v, known)| unlike_error(id, func, v, known, instances)));
+    (Resolved { of }, errors)
+}
+
+/// Lets what is known flow. A value keeps the first of unlike instances; it is returned with both.
+fn settle(
+    func: &Function,
+    values: &[Value],
+    of: &mut SecondaryMap<Value, Known>,
+) -> IndexMap<Value, [Known; 2]> {
+    let mut unlike = IndexMap::new();
     // Values flow through copies and phis only, so each round settles at least one more of them; in layout
     // order two or three rounds do.
-    let mut changed = errors.is_empty();
+    let mut changed = true;
     while changed {
         changed = false;
-        for &v in &values {
+        for &v in values {
             let inst = func.inst(v);
             let sources = match inst.op {
                 Op::Copy | Op::Phi => &inst.args[..],
@@ -96,14 +119,13 @@ pub(super) fn resolve(
                         changed = true;
                     }
                     None => {
-                        errors.push(unlike(id, func, v, [of[v], of[source]], instances));
-                        return Err(errors);
+                        unlike.entry(v).or_insert([of[v], of[source]]);
                     }
                 }
             }
         }
     }
-    if errors.is_empty() { Ok(Resolved { of }) } else { Err(errors) }
+    unlike
 }
 
 /// The least upper bound; `None` for two instances.
@@ -127,7 +149,13 @@ fn unresolved(id: FuncId, func: &Function, v: Value) -> Diagnostic {
     .help("use a module-level channel, a parameter or a phi of these")
 }
 
-fn unlike(id: FuncId, func: &Function, v: Value, known: [Known; 2], instances: &Instances) -> Diagnostic {
+fn unlike_error(
+    id: FuncId,
+    func: &Function,
+    v: Value,
+    known: [Known; 2],
+    instances: &Instances,
+) -> Diagnostic {
     let spell = |k: Known| match k {
         Known::Is(i) => instances.get(i).to_string(),
         Known::Nil | Known::Nothing => "nil".into(),

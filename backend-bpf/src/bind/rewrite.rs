@@ -1,18 +1,16 @@
 //! The rewriting of one function: addresses, runtime calls, their results, and the branches on abort.
 
-use std::collections::HashMap;
-
 use larrow_ir::cranelift_entity::SecondaryMap;
 use larrow_ir::cranelift_entity::packed_option::PackedOption;
 use larrow_ir::{
     Args, Aux, Block, ChanId, Decls, Diagnostic, Entity, FuncBuilder, FuncId, Function, Inst, LookupRole,
-    Module, Op, PanicWith, Pos, RuntimeFn, SiteId, SiteKind, Slot, Space, Terminator, Type, Value, cfg,
-    status,
+    Module, Op, PanicWith, Pos, RuntimeFn, SiteId, Slot, Space, Terminator, Type, Value, cfg, status,
 };
 use larrow_passes::lower::SITES_MAP;
 
 use super::resolve::{InstanceId, Resolved};
 use super::select::Scases;
+use super::sites::Sites;
 use super::{BindMode, Binder, WouldBlock, count};
 use crate::runtime::{self, CHOSEN_SHIFT, Instance, SelectArm};
 
@@ -28,6 +26,7 @@ struct Cursor<'a> {
     words: SecondaryMap<Value, PackedOption<Value>>,
     resolved: &'a Resolved,
     scases: Scases,
+    sites: Sites,
 }
 
 impl Cursor<'_> {
@@ -52,7 +51,20 @@ impl Cursor<'_> {
         let zero = build.int(Type::U32, 0);
         self.put(v, Inst::new(Op::Neq, Type::BOOL, &[masked, zero]).at(pos));
     }
+    /// Ends the current block in a branch to a fresh one, which `panic` fills, and goes on in another.
+    fn branch_to_panic(&mut self, cond: Value, pos: Pos, panic: impl FnOnce(&mut Self)) {
+        let from = self.block;
+        let on = self.func.split_block(from, self.func.block(from).insts.len());
+        let panics = self.func.add_block();
+        self.func.set_terminator(from, Terminator::If { cond, then: panics, other: on }, pos);
+        self.block = panics;
+        panic(self);
+        self.block = on;
+    }
 }
+
+/// The member of a send's record that counts closed channels.
+const CLOSED_COUNTER: u64 = 1;
 
 impl Binder {
     /// Rewrites `func`, which is taken out of the module under `id`.
@@ -64,10 +76,11 @@ impl Binder {
         resolved: &Resolved,
     ) {
         let scases = Scases::collect(func, &module.decls);
+        let sites = Sites::collect(func);
         let order = cfg::Rpo::compute(func).blocks().to_vec();
         let entry = func.entry();
         let mut cursor =
-            Cursor { id, func, block: entry, key: None, words: SecondaryMap::new(), resolved, scases };
+            Cursor { id, func, block: entry, key: None, words: SecondaryMap::new(), resolved, scases, sites };
         for b in order {
             cursor.block = b;
             for v in cursor.func.detach_insts(b) {
@@ -82,8 +95,9 @@ impl Binder {
         match (inst.op, &inst.aux) {
             (Op::ChanAddr, Aux::Chan(chan)) => self.rewrite_addr(&mut module.decls, at, v, *chan, inst.pos),
             (Op::CallRuntime, Aux::Runtime(callee)) => self.rewrite_call(module, at, v, *callee, &inst),
-            (Op::Status, _) => {
-                let word = at.words[inst.args[0]].expect("a status follows its call");
+            // A call that was refused has no word.
+            (Op::Status, _) if at.words[inst.args[0]].is_some() => {
+                let word = at.words[inst.args[0]].expect("just looked at");
                 at.put(v, Inst::new(Op::Copy, Type::U32, &[word]).at(inst.pos));
             }
             (Op::Extract, Aux::Index(index)) if at.words[inst.args[0]].is_some() => {
@@ -93,6 +107,24 @@ impl Binder {
                 let callee = self.callee(module, at, *callee, &inst.args);
                 at.put(v, inst.with(Aux::Func(callee)));
             }
+            (Op::FuncAddr, Aux::Func(callee)) if takes_channels(module, *callee) => {
+                let help = "call the function by its name: it is cloned for the channels that it is given";
+                let message = "the address of a function with channel parameters cannot be taken";
+                self.refuse(at, v, inst.pos, message, help);
+            }
+            (Op::FuncAddr, Aux::Func(callee)) => {
+                let callee = self.callee(module, at, *callee, &[]);
+                at.put(v, inst.with(Aux::Func(callee)));
+            }
+            (Op::CallIndirect, _) if inst.args.iter().any(|&a| at.resolved.is_chan(a)) => {
+                let help = "call the function by its name: it is cloned for the channels that it is given";
+                let message = "a channel cannot be passed through a function pointer";
+                self.refuse(at, v, inst.pos, message, help);
+            }
+            (Op::Store, _) if at.resolved.is_chan(inst.args[1]) && !on_stack(at.func, inst.args[0]) => {
+                let help = "use the module-level channel where it is needed, or pass it as an argument";
+                self.refuse(at, v, inst.pos, "a channel cannot be stored in memory", help);
+            }
             _ => at.func.attach(at.block, v),
         }
     }
@@ -100,11 +132,13 @@ impl Binder {
     /// The clone of a function for the channels among its arguments.
     fn callee(&mut self, module: &mut Module, at: &Cursor<'_>, callee: FuncId, args: &[Value]) -> FuncId {
         let params: Vec<Option<InstanceId>> = args.iter().map(|&a| at.resolved.get(a)).collect();
-        self.variant(module, callee, params)
+        self.variant(module, callee, &params)
     }
 
     fn rewrite_addr(&mut self, decls: &mut Decls, at: &mut Cursor<'_>, v: Value, chan: ChanId, pos: Pos) {
-        let Some((map, instance)) = self.chan(decls, chan) else { return };
+        let Some((map, instance)) = self.chan(decls, chan) else {
+            return at.func.attach(at.block, v);
+        };
         let hchan = self.instances.get(instance).hchan(decls);
         let ty = decls.types.ptr(Space::Map, hchan);
         let inst = match self.options.mode {
@@ -130,11 +164,16 @@ impl Binder {
         inst: &Inst,
     ) {
         let pos = inst.pos;
+        let chan = chan_operand(callee).map(|i| inst.args[i]);
+        if chan.is_some_and(|c| self.instance_of(&module.decls, at.func, at.resolved, c).is_none()) {
+            let help = "use a smaller element";
+            return self.refuse(at, v, pos, "the elements of this channel do not fit into a map value", help);
+        }
         match callee {
             RuntimeFn::ChanSend1 => {
                 self.would_block(at, v, pos, "this send is dropped when the channel is full");
                 let word = self.call(module, at, v, callee, inst.args[0], Some(inst.args[1]), pos);
-                self.abort_on_closed(module, at, word, pos, "send on closed channel");
+                self.abort_on_closed(module, at, v, word, pos, "send on closed channel");
             }
             RuntimeFn::ChanRecv1 => {
                 self.would_block(at, v, pos, "this receive gives the zero value when the channel is empty");
@@ -148,14 +187,14 @@ impl Binder {
             RuntimeFn::SelectNbSend => {
                 let word = self.call_beside(module, at, v, callee, inst.args[0], Some(inst.args[1]), pos);
                 at.put_flag(&mut module.decls, v, word, status::SELECTED, pos);
-                self.abort_on_closed(module, at, word, pos, "send on closed channel");
+                self.abort_on_closed(module, at, v, word, pos, "send on closed channel");
             }
             RuntimeFn::SelectNbRecv => {
                 self.call(module, at, v, callee, inst.args[1], Some(inst.args[0]), pos);
             }
             RuntimeFn::CloseChan => {
                 let word = self.call(module, at, v, callee, inst.args[0], None, pos);
-                self.abort_on_closed(module, at, word, pos, "close of nil or closed channel");
+                self.abort_on_closed(module, at, v, word, pos, "close of nil or closed channel");
             }
             RuntimeFn::ChanLen | RuntimeFn::ChanCap => {
                 let id = self.function(module, at, callee, inst.args[0]);
@@ -210,7 +249,7 @@ impl Binder {
 
     fn operand_instance(&self, module: &Module, at: &Cursor<'_>, chan: Value) -> Instance {
         let instance = self.instance_of(&module.decls, at.func, at.resolved, chan);
-        instance.expect("the verifier checks that the operand is a channel whose element has a layout")
+        instance.expect("checked where the call is looked at")
     }
 
     /// Makes `v` itself the call, whose result is the status word.
@@ -262,6 +301,11 @@ impl Binder {
         if block != 0 {
             self.would_block(at, v, inst.pos, "this select aborts the program when no case is ready");
         }
+        let known = |&c: &Value| self.instance_of(&module.decls, at.func, at.resolved, c).is_some();
+        if !chans.iter().all(known) {
+            let message = "the elements of a channel of this select do not fit into a map value";
+            return self.refuse(at, v, inst.pos, message, "use a smaller element");
+        }
         let arms: Vec<SelectArm> = chans
             .iter()
             .enumerate()
@@ -274,22 +318,26 @@ impl Binder {
         let id = *self.selects.entry(arms).or_insert_with_key(|arms| runtime::selectgo(module, arms, order));
         at.put(v, Inst::new(Op::Call, Type::U32, &inst.args[..1]).with(Aux::Func(id)).at(inst.pos));
         at.words[v] = v.into();
-        self.abort_on_closed(module, at, v, inst.pos, "send on closed channel");
+        self.abort_on_closed(module, at, v, v, inst.pos, "send on closed channel");
         if block != 0 {
             let mut build = at.build(&mut module.decls, inst.pos);
             let bit = build.int(Type::U32, u64::from(status::SELECTED));
             let selected = build.and(v, bit);
             let zero = build.int(Type::U32, 0);
             let none = build.eq(selected, zero);
-            self.branch_to_panic(module, at, none, inst.pos, "select with no case ready", None);
+            at.branch_to_panic(none, inst.pos, |at| {
+                at.build(&mut module.decls, inst.pos).panic("select with no case ready");
+            });
         }
     }
 
-    /// Branches on the abort bit of a status word.
+    /// Branches on the abort bit of `word`, the status of the runtime call that `call` was. The block that panics
+    /// counts the send that found its channel closed.
     fn abort_on_closed(
         &mut self,
         module: &mut Module,
         at: &mut Cursor<'_>,
+        call: Value,
         word: Value,
         pos: Pos,
         text: &str,
@@ -299,46 +347,17 @@ impl Binder {
         let abort = build.and(word, bit);
         let zero = build.int(Type::U32, 0);
         let aborts = build.neq(abort, zero);
-        let site = self.send_site(&module.decls, pos);
-        self.branch_to_panic(module, at, aborts, pos, text, site);
-    }
-
-    /// The one send site at a position, if it has just one.
-    fn send_site(&mut self, decls: &Decls, pos: Pos) -> Option<SiteId> {
-        if self.send_sites.is_none() {
-            let mut sites: HashMap<Pos, Option<SiteId>> = HashMap::new();
-            for (id, site) in decls.sites.iter().filter(|(_, s)| s.kind == SiteKind::Send) {
-                sites.entry(site.pos).and_modify(|s| *s = None).or_insert(Some(id));
+        at.branch_to_panic(aborts, pos, |at| {
+            let sites = at.sites.sends(&module.decls, call);
+            if let (Some(map), false) = (module.decls.maps.id(SITES_MAP), sites.is_empty()) {
+                let key = at.key();
+                let mut build = at.build(&mut module.decls, pos);
+                let site = chosen_site(&mut build, word, &sites);
+                count::count(&mut build, map, site, CLOSED_COUNTER, key);
+                at.block = build.current();
             }
-            self.send_sites = Some(sites);
-        }
-        self.send_sites.as_ref().and_then(|s| s.get(&pos).copied().flatten())
-    }
-
-    /// Ends the current block in a branch to a panic, which counts the send that found its channel closed, and
-    /// goes on in a fresh block.
-    fn branch_to_panic(
-        &mut self,
-        module: &mut Module,
-        at: &mut Cursor<'_>,
-        cond: Value,
-        pos: Pos,
-        text: &str,
-        site: Option<SiteId>,
-    ) {
-        let from = at.block;
-        let on = at.func.split_block(from, at.func.block(from).insts.len());
-        let panic = at.func.add_block();
-        at.func.set_terminator(from, Terminator::If { cond, then: panic, other: on }, pos);
-        at.block = panic;
-        let map = module.decls.maps.id(SITES_MAP);
-        let key = site.is_some().then(|| at.key());
-        let mut build = at.build(&mut module.decls, pos);
-        if let (Some(map), Some(site), Some(key)) = (map, site, key) {
-            count::count(&mut build, map, site, 1, key);
-        }
-        build.panic(text);
-        at.block = on;
+            at.build(&mut module.decls, pos).panic(text);
+        });
     }
 
     /// Gives every channel value the type of a ring's address.
@@ -355,6 +374,58 @@ impl Binder {
             }
         }
     }
+}
+
+/// Which operand of a runtime call is its channel. `selectgo` finds its channels in memory.
+fn chan_operand(callee: RuntimeFn) -> Option<usize> {
+    match callee {
+        RuntimeFn::ChanSend1
+        | RuntimeFn::ChanRecv1
+        | RuntimeFn::ChanRecv2
+        | RuntimeFn::SelectNbSend
+        | RuntimeFn::CloseChan
+        | RuntimeFn::ChanLen
+        | RuntimeFn::ChanCap => Some(0),
+        RuntimeFn::SelectNbRecv => Some(1),
+        RuntimeFn::MakeChan | RuntimeFn::SelectGo | RuntimeFn::Block | RuntimeFn::NewProc => None,
+    }
+}
+
+/// Whether a function has channel parameters.
+fn takes_channels(module: &Module, func: FuncId) -> bool {
+    let func = &module.funcs[func];
+    func.params.iter().any(|&p| module.decls.types.chan_parts(func.ty(p)).is_some())
+}
+
+/// Whether an address is into a slot.
+fn on_stack(func: &Function, mut v: Value) -> bool {
+    loop {
+        let inst = func.inst(v);
+        match inst.op {
+            Op::Copy | Op::PtrAdd => v = inst.args[0],
+            op => return op == Op::LocalAddr,
+        }
+    }
+}
+
+/// The number of the site that a status word is about: the only one, or that of the chosen case, which
+/// `selectgo` puts in the word's upper half, plus one.
+fn chosen_site(build: &mut FuncBuilder<'_>, word: Value, sites: &[SiteId]) -> Value {
+    let number = |build: &mut FuncBuilder<'_>, site: SiteId| build.int(Type::U32, u64::from(site.as_u32()));
+    let (&last, others) = sites.split_last().expect("asked for calls with sites");
+    let mut site = number(build, last);
+    if others.is_empty() {
+        return site;
+    }
+    let shift = build.int(Type::U32, CHOSEN_SHIFT);
+    let chosen = build.rsh_u(word, shift);
+    for (case, &other) in others.iter().enumerate() {
+        let case = build.int(Type::U32, case as u64 + 1);
+        let is_this = build.eq(chosen, case);
+        let this = number(build, other);
+        site = build.cond_select(is_this, this, site);
+    }
+    site
 }
 
 /// A Go result that is a field of a status word: `selectnbrecv`'s and `selectgo`'s members.

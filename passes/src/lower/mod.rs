@@ -26,7 +26,7 @@ mod recv;
 mod select;
 mod send;
 
-pub use outcome::{SITES_MAP, lookup_site, sites_map};
+pub use outcome::{SITES_MAP, lookup_record, lookup_site, sites_map};
 
 use larrow_ir::cranelift_entity::SecondaryMap;
 use larrow_ir::cranelift_entity::packed_option::PackedOption;

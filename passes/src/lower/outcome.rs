@@ -80,8 +80,13 @@ fn expand(func: &mut Function, decls: &mut Decls, b: Block, at: usize, key: Slot
 
 /// Appends the lookup of a site's record; `key` is a `u32` slot to pass the key in.
 pub fn lookup_site(build: &mut FuncBuilder<'_>, map: MapId, site: SiteId, key: Slot) -> Value {
-    let key = build.local_addr(key);
     let number = build.int(Type::U32, u64::from(site.as_u32()));
+    lookup_record(build, map, number, key)
+}
+
+/// Appends the lookup of the record of a site that is known by its number, a `u32`, when the program runs.
+pub fn lookup_record(build: &mut FuncBuilder<'_>, map: MapId, number: Value, key: Slot) -> Value {
+    let key = build.local_addr(key);
     build.store(key, number);
     build.map_lookup(map, LookupRole::Site, key)
 }

@@ -280,7 +280,7 @@ fn join(
         build.jump(rest);
         return results;
     }
-    let zeros: SmallVec<[Option<SmallVec<[Value; 8]>>; 4]> = loads
+    let loaded: SmallVec<[Option<SmallVec<[Value; 8]>>; 4]> = loads
         .iter()
         .enumerate()
         .map(|(place, ty)| {
@@ -304,13 +304,14 @@ fn join(
     build.switch_to(rest);
     let indices: SmallVec<[Value; 8]> = arms.iter().map(|a| a.index).collect();
     let flags: SmallVec<[Value; 8]> = arms.iter().map(|a| a.ok).collect();
-    let mut results = vec![
-        Some(build.func.insert_phi(rest, Type::I64, &indices)),
-        Some(build.func.insert_phi(rest, Type::BOOL, &flags)),
-    ];
-    for (place, values) in zeros.iter().enumerate() {
-        let phi = values.as_ref().zip(loads[place]);
+    // A phi is inserted before those that are there: the last result first.
+    let mut results = Vec::with_capacity(loads.len() + 2);
+    for (values, ty) in loaded.iter().zip(loads).rev() {
+        let phi = values.as_ref().zip(*ty);
         results.push(phi.map(|(values, ty)| build.func.insert_phi(rest, ty, values)));
     }
+    results.push(Some(build.func.insert_phi(rest, Type::BOOL, &flags)));
+    results.push(Some(build.func.insert_phi(rest, Type::I64, &indices)));
+    results.reverse();
     results
 }

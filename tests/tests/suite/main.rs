@@ -1,0 +1,12 @@
+//! Every test that crosses crates, in one binary. Cases are `.ssa` files under `tests/cases`; `tests/README.md`
+//! says what may stand in one.
+
+mod case;
+mod channels;
+mod errors;
+mod hooks;
+mod passes;
+mod registry;
+mod run;
+mod sites;
+mod world;
