@@ -103,7 +103,7 @@ pub fn helper(name: &str) -> Option<&'static Helper> {
 /// The helper whose name is most like this one, if any is.
 pub fn nearest_helper(name: &str) -> Option<&'static str> {
     let name = name.strip_prefix("bpf_").unwrap_or(name);
-    crate::ctx::nearest(name, HELPERS.iter().map(|h| h.name))
+    larrow_ir::nearest(name, HELPERS.iter().map(|h| h.name))
 }
 
 #[cfg(test)]
