@@ -210,7 +210,7 @@ pub(super) struct RunArgs {
     #[arg(value_name = "IN")]
     pub(super) input: PathBuf,
     /// Arguments of a function that is no program entry
-    #[arg(value_name = "ARGS", value_parser = number, allow_hyphen_values = true)]
+    #[arg(value_name = "ARGS", value_parser = number, allow_negative_numbers = true)]
     pub(super) args: Vec<u64>,
     /// Which engine runs it
     #[arg(long, value_name = "E", default_value = "interp")]
@@ -336,7 +336,8 @@ mod tests {
     #[test]
     fn a_level_is_written_in_every_way() {
         for line in ["-l 3", "-l3", "-l=3", "--level 3", "--level=3"] {
-            let Command::Compile(args) = parse(&format!("larrow compile x.ssa {line}")).unwrap().command else {
+            let Command::Compile(args) = parse(&format!("larrow compile x.ssa {line}")).unwrap().command
+            else {
                 panic!("{line}");
             };
             assert_eq!(args.level, 3);

@@ -13,7 +13,7 @@ use super::build::{Built, compile, target_options};
 use super::error::CliError;
 use super::input::Input;
 use super::{inputs, output, style};
-use crate::engine::{self, Facts, Inputs, Loaded, Observed, kernel_version};
+use crate::engine::{self, EngineError, Facts, Inputs, Loaded, Observed, kernel_version};
 
 /// How many runs a measurement of time takes, and how many measurements there are: the least one counts.
 const RUNS: u32 = 20_000;
@@ -50,7 +50,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<(), CliError> {
 fn probe() -> Result<String, String> {
     match kernel_version() {
         Ok(version) => Ok(version.to_string()),
-        Err(engine::EngineError::Unavailable(reason)) => Err(reason),
+        Err(EngineError::Unavailable(reason)) => Err(reason),
         Err(other) => Err(other.to_string()),
     }
 }
@@ -72,6 +72,8 @@ struct Column {
     /// Differences between the interpreter before and after the passes, by input.
     interp: Vec<(usize, String)>,
     kernel: Option<OnKernel>,
+    /// What the kernel said when it refused the object.
+    refused: Option<String>,
 }
 
 /// What the kernel says of a level.
@@ -89,6 +91,12 @@ fn column(case: &Case<'_>, level: u8, built: &Built, use_kernel: bool) -> Result
         interp.extend(expected.differences(&observed).into_iter().map(|d| (n, d)));
     }
     let funcs = &built.output.compiled.funcs;
+    let (kernel, refused) = match use_kernel.then(|| on_kernel(case, built)) {
+        None => (None, None),
+        Some(Ok(kernel)) => (Some(kernel), None),
+        Some(Err(EngineError::Kernel(refusal))) => (None, Some(refusal.to_string())),
+        Some(Err(other)) => return Err(other.into()),
+    };
     Ok(Column {
         level,
         instructions: funcs.iter().map(|f| f.code.insts.len()).sum(),
@@ -96,11 +104,12 @@ fn column(case: &Case<'_>, level: u8, built: &Built, use_kernel: bool) -> Result
         stack: deepest_stack(funcs),
         blocks: built.output.compiled.module.funcs.iter().map(|(_, f)| f.layout().len()).sum(),
         interp,
-        kernel: if use_kernel { Some(on_kernel(case, built)?) } else { None },
+        kernel,
+        refused,
     })
 }
 
-fn on_kernel(case: &Case<'_>, built: &Built) -> Result<OnKernel, CliError> {
+fn on_kernel(case: &Case<'_>, built: &Built) -> Result<OnKernel, EngineError> {
     let object = &built.output.object;
     let load = || Loaded::new(object, &built.module);
     let mut first = load()?;
@@ -193,7 +202,7 @@ impl Column {
     /// Whether it means the same in the interpreter, and on the kernel as far as that was looked at.
     fn same(&self) -> bool {
         let kernel = self.kernel.as_ref().and_then(|k| k.differences.as_ref().ok());
-        self.interp.is_empty() && kernel.is_none_or(Vec::is_empty)
+        self.interp.is_empty() && self.refused.is_none() && kernel.is_none_or(Vec::is_empty)
     }
 }
 
@@ -228,7 +237,8 @@ impl Report<'_> {
                 let shown = column[n].1.map_or(style::dim(UNKNOWN), |v| v.to_string());
                 out.push_str(&style::right(&shown, 12));
             }
-            if let (Some(first), Some(last), true) = (figures[0][n].1, figures[figures.len() - 1][n].1, pair) {
+            if let (Some(first), Some(last), true) = (figures[0][n].1, figures[figures.len() - 1][n].1, pair)
+            {
                 out.push_str(&style::right(&change(first, last), 9));
             }
             out.push('\n');
@@ -247,7 +257,8 @@ impl Report<'_> {
         out.push_str(&style::left("same as written: kernel", width));
         for column in &self.columns {
             let same = column.kernel.as_ref().and_then(|k| k.differences.as_ref().ok()).map(Vec::is_empty);
-            out.push_str(&style::right(&yes_no(same), 12));
+            let shown = if column.refused.is_some() { style::red("REFUSED") } else { yes_no(same) };
+            out.push_str(&style::right(&shown, 12));
         }
         out.push('\n');
         let tested = format!("TESTED {} (seed {}), not proved", self.inputs(), self.args.inputs.seed);
@@ -255,12 +266,17 @@ impl Report<'_> {
         let compared = "results, packet, channels, maps, variables, counts at sites";
         let _ = writeln!(out, "{}{}", " ".repeat(width), style::dim(compared));
         if let Some(why) = self.unchecked() {
-            let _ = writeln!(out, "{}{}", style::left("kernel", width), style::dim(format!("{UNKNOWN}: {why}")));
+            let _ =
+                writeln!(out, "{}{}", style::left("kernel", width), style::dim(format!("{UNKNOWN}: {why}")));
         }
         for column in &self.columns {
             let kernel = column.kernel.as_ref().and_then(|k| k.differences.as_ref().ok());
             list(out, &format!("-l={}, interpreter", column.level), &column.interp);
             list(out, &format!("-l={}, kernel", column.level), kernel.map_or(&[], |d| d));
+            if let Some(refusal) = &column.refused {
+                let head = style::red(format!("-l={}, kernel:", column.level));
+                let _ = writeln!(out, "  {head} {}", refusal.replace('\n', "\n    "));
+            }
         }
     }
 
@@ -292,6 +308,7 @@ impl Report<'_> {
                 "figures": figures,
                 "interpreter": { "same": column.interp.is_empty(), "differences": list(&column.interp) },
                 "kernel": kernel,
+                "refused": column.refused,
             })
         });
         json!({
@@ -320,7 +337,8 @@ impl Report<'_> {
 
 fn list(out: &mut String, head: &str, differences: &[(usize, String)]) {
     for (input, text) in differences.iter().take(LISTED) {
-        let which = if *input == 0 { "the given input".to_string() } else { format!("made-up input {input}") };
+        let which =
+            if *input == 0 { "the given input".to_string() } else { format!("made-up input {input}") };
         let _ = writeln!(out, "  {} {which}: {text}", style::red(head));
     }
     if differences.len() > LISTED {

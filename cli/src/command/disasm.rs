@@ -15,9 +15,8 @@ use super::{input, output, style};
 pub(super) fn run(args: &DisasmArgs) -> Result<(), CliError> {
     let bytes = input::read(&args.input)?;
     let name = args.input.display();
-    let object = object::read(&bytes).map_err(|error| {
-        CliError::input(format!("`{name}` is no BPF object that can be read: {error}"))
-    })?;
+    let object = object::read(&bytes)
+        .map_err(|error| CliError::input(format!("`{name}` is no BPF object that can be read: {error}")))?;
     if let Some(wanted) = args.func.as_deref()
         && !object.functions().any(|f| f.name == wanted)
     {
@@ -73,9 +72,8 @@ fn tidy(line: &str) -> String {
 
 /// The instructions of a function.
 pub(super) fn decode(function: &Function) -> Result<Vec<Inst>, CliError> {
-    let decoded = isa::decode(&function.code).map_err(|error| {
-        CliError::input(format!("function `{}`: {error}", function.name))
-    })?;
+    let decoded = isa::decode(&function.code)
+        .map_err(|error| CliError::input(format!("function `{}`: {error}", function.name)))?;
     Ok(decoded.into_iter().map(|(_, inst)| inst).collect())
 }
 
@@ -133,7 +131,8 @@ fn target(object: &Object, target: &Target) -> String {
         }
         Target::GlobalData { section, offset } => {
             let Some(section) = object.globals.get(*section) else { return "?".into() };
-            let symbol = section.symbols.iter().find(|s| (s.offset..s.offset + s.size.max(1)).contains(offset));
+            let symbol =
+                section.symbols.iter().find(|s| (s.offset..s.offset + s.size.max(1)).contains(offset));
             match symbol {
                 Some(symbol) if symbol.offset == *offset => symbol.name.clone(),
                 Some(symbol) => format!("{}+{}", symbol.name, offset - symbol.offset),

@@ -10,7 +10,9 @@ pub(super) fn elem_type(module: &Module, chan: &str) -> Result<Type, CliError> {
     let chans = &module.decls.chans;
     let Some(id) = chans.id(chan) else {
         let names = chans.ids().map(|id| chans.name(id));
-        return Err(CliError::usage(format!("there is no channel @{chan}")).tip(larrow_ir::nearest(chan, names)));
+        return Err(
+            CliError::usage(format!("there is no channel @{chan}")).tip(larrow_ir::nearest(chan, names))
+        );
     };
     Ok(module.decls.types.chan_parts(chans[id].ty).map_or(Type::UNIT, |(elem, _)| elem))
 }
@@ -72,7 +74,9 @@ fn parse(module: &Module, ty: Type, text: &str) -> Result<Vec<u8>, String> {
         | TypeKind::Tuple(_)
         | TypeKind::Func { .. }
         | TypeKind::Named(_)
-        | TypeKind::Opaque(_) => Err(format!("it takes {size} bytes as they lie in memory, such as `x0a00…`")),
+        | TypeKind::Opaque(_) => {
+            Err(format!("it takes {size} bytes as they lie in memory, such as `x0a00…`"))
+        }
     }
 }
 

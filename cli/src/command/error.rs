@@ -79,9 +79,11 @@ impl From<crate::engine::EngineError> for CliError {
         use crate::engine::EngineError as E;
         let nearest = error.nearest().map(str::to_string);
         let made = match &error {
-            E::NoFunction { .. } | E::NoChannel { .. } | E::Arguments { .. } | E::Element { .. } | E::NoEntry(_) => {
-                CliError::usage(error.to_string())
-            }
+            E::NoFunction { .. }
+            | E::NoChannel { .. }
+            | E::Arguments { .. }
+            | E::Element { .. }
+            | E::NoEntry(_) => CliError::usage(error.to_string()),
             E::Interp(_) | E::Map { .. } | E::Kernel(_) | E::Unavailable(_) => {
                 CliError::input(error.to_string())
             }

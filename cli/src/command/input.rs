@@ -1,9 +1,10 @@
 //! Reading what the user names.
 
+use std::collections::HashMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use larrow_ir::{Diagnostic, Module, text, verify};
+use larrow_ir::{Diagnostic, Entity, Module, Pos, text, verify};
 
 use super::error::{CliError, Located};
 use super::output::reason;
@@ -35,7 +36,9 @@ impl Input {
         };
         if bytes.iter().all(u8::is_ascii_whitespace) {
             let error = CliError::input(format!("{} is empty", quoted(&name)));
-            return Err(error.help("a module starts with `file \"name.go\"` and holds functions; see `examples/`"));
+            return Err(
+                error.help("a module starts with `file \"name.go\"` and holds functions; see `examples/`")
+            );
         }
         let parsed = text::parse_bytes(&name, &bytes).map_err(|errors| fail(errors, None))?;
         if let Err(errors) = verify(&parsed.module) {
@@ -49,15 +52,44 @@ impl Input {
         Ok(Input { name, text, module: parsed.module, spans: parsed.spans, path })
     }
 
-    /// Gives diagnostics their place in the text.
+    /// Gives diagnostics their place in the text. One about what a pass made gets the place of the instruction
+    /// that stands at the same position of the source.
     pub(super) fn locate(&self, diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
-        diagnostics.into_iter().map(|d| self.spans.locate(d)).collect()
+        let places = self.places();
+        let locate = |diagnostic| {
+            let mut located = self.spans.locate(diagnostic);
+            if located.span.is_none() {
+                located.span = places.get(&located.pos).and_then(|&entity| self.spans.get(entity));
+            }
+            located
+        };
+        diagnostics.into_iter().map(locate).collect()
+    }
+
+    /// The instruction at each position of the source: the first that does more than compute, else the first.
+    fn places(&self) -> HashMap<Pos, Entity> {
+        let mut places = HashMap::new();
+        for pure in [false, true] {
+            for (id, func) in self.module.funcs.iter() {
+                for (_, v) in func.iter_insts().filter(|&(_, v)| func.inst(v).effects().is_pure() == pure) {
+                    let pos = func.inst(v).pos;
+                    if pos != Pos::None {
+                        places.entry(pos).or_insert(Entity::Value(id, v));
+                    }
+                }
+            }
+        }
+        places
     }
 
     /// An error from diagnostics on a module that was made from this one.
     pub(super) fn failed(&self, diagnostics: Vec<Diagnostic>, module: Module) -> CliError {
         let diagnostics = self.locate(diagnostics);
-        CliError::Diagnostics(Box::new(Located { diagnostics, text: self.text.clone(), module: Some(module) }))
+        CliError::Diagnostics(Box::new(Located {
+            diagnostics,
+            text: self.text.clone(),
+            module: Some(module),
+        }))
     }
 
     /// The text of the module's source file, if it lies beside the module.
@@ -121,7 +153,8 @@ fn find(path: &Path) -> Result<(Option<PathBuf>, String, Vec<u8>), CliError> {
 /// Reads the bytes of a file, or of standard input for `-`.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, CliError> {
     let name = path.display().to_string();
-    let failed = |error: io::Error| CliError::input(format!("cannot read {}: {}", quoted(&name), reason(&error)));
+    let failed =
+        |error: io::Error| CliError::input(format!("cannot read {}: {}", quoted(&name), reason(&error)));
     let mut bytes = Vec::new();
     if path == Path::new("-") {
         io::stdin().lock().take(LIMIT + 1).read_to_end(&mut bytes).map_err(failed)?;

@@ -29,7 +29,9 @@ pub(super) fn new_trace(input: &Input, level: u8) -> Trace {
 
 /// Fowler, Noll, Vo: the 64-bit hash FNV-1a, enough to tell inputs apart.
 fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Appends the machine stages of every function to a trace.
@@ -195,7 +197,8 @@ impl<'a> View<'a> {
         }
         let width = shown.iter().map(|r| r.pass.len()).max().unwrap_or(0).max(4);
         let time = if self.args.no_timing { "" } else { "    time" };
-        let _ = writeln!(out, "{}", style::dim(format!("  {:>3}  {:<width$}  Δval  Δblk{time}", "#", "pass")));
+        let _ =
+            writeln!(out, "{}", style::dim(format!("  {:>3}  {:<width$}  Δval  Δblk{time}", "#", "pass")));
         for row in shown {
             let name = if row.changed() { style::cyan(row.pass) } else { style::dim(row.pass) };
             let growth = |n: i64| match n {
@@ -212,7 +215,8 @@ impl<'a> View<'a> {
                 (true, _) | (_, true) => String::new(),
             };
             let (values, blocks) = (style::right(&values, 4), style::right(&blocks, 4));
-            let line = format!("  {:>3}  {}  {values}  {blocks}{time}", row.index + 1, style::left(&name, width));
+            let line =
+                format!("  {:>3}  {}  {values}  {blocks}{time}", row.index + 1, style::left(&name, width));
             let _ = writeln!(out, "{}", line.trim_end());
         }
     }
@@ -286,7 +290,11 @@ impl<'a> View<'a> {
         if several || !own {
             let _ = writeln!(out, "  {}", style::cyan(format!("@{func}")));
         }
-        if self.args.full { whole(out, before, after) } else { self.edits(out, step) }
+        if self.args.full {
+            whole(out, before, after);
+        } else {
+            self.edits(out, step);
+        }
         self.remarks(out, step);
     }
 
@@ -317,9 +325,8 @@ impl<'a> View<'a> {
     fn next(&self, out: &mut String, rows: &[Row<'_>]) {
         let busiest = rows.iter().filter(|r| !r.machine()).max_by_key(|r| r.edits());
         let mut hints = Vec::new();
-        match (&self.selected, busiest.filter(|r| r.edits() > 0)) {
-            (None, Some(row)) => hints.push(format!("--pass {}", row.pass)),
-            (None, None) | (Some(_), _) => {}
+        if let (None, Some(row)) = (&self.selected, busiest.filter(|r| r.edits() > 0)) {
+            hints.push(format!("--pass {}", row.pass));
         }
         if !self.args.full {
             hints.push("--full".into());
@@ -335,17 +342,35 @@ impl<'a> View<'a> {
     }
 }
 
-/// A whole function, with what a pass changed marked.
+/// A whole function, with what a pass changed marked. That positions stand in another column is no change.
 fn whole(out: &mut String, before: &str, after: &str) {
-    for change in TextDiff::from_lines(before, after).iter_all_changes() {
-        let line = change.value().trim_end_matches('\n');
-        let line = match change.tag() {
-            ChangeTag::Equal => format!("  {line}"),
-            ChangeTag::Insert => style::green(format!("+ {line}")),
-            ChangeTag::Delete => style::red(format!("- {line}")),
+    let (old, new) = (text_lines(before), text_lines(after));
+    let (old_keys, new_keys) = (keys(&old), keys(&new));
+    let old_refs: Vec<&str> = old_keys.iter().map(String::as_str).collect();
+    let new_refs: Vec<&str> = new_keys.iter().map(String::as_str).collect();
+    let diff = TextDiff::from_slices(&old_refs, &new_refs);
+    for change in diff.iter_all_changes() {
+        let line = match (change.tag(), change.old_index(), change.new_index()) {
+            (ChangeTag::Delete, Some(index), _) => style::red(format!("- {}", old[index])),
+            (ChangeTag::Insert, _, Some(index)) => style::green(format!("+ {}", new[index])),
+            (_, _, Some(index)) => format!("  {}", new[index]),
+            (_, _, None) => continue,
         };
         let _ = writeln!(out, "  {line}");
     }
+}
+
+fn text_lines(text: &str) -> Vec<&str> {
+    text.lines().collect()
+}
+
+/// What makes two lines the same: the code, and the position wherever it stands.
+fn keys(lines: &[&str]) -> Vec<String> {
+    let key = |line: &&str| match line.rsplit_once(" @") {
+        Some((code, pos)) => format!("{} @{pos}", code.trim_end()),
+        None => (*line).to_string(),
+    };
+    lines.iter().map(key).collect()
 }
 
 fn colour(edit: &Edit, text: String) -> String {
@@ -389,6 +414,14 @@ mod tests {
         assert_eq!(pass_range(&names, "a..c").unwrap(), 0..=2);
         assert!(matches!(pass_range(&names, "c..a"), Err(CliError::Usage(_))));
         assert!(matches!(pass_range(&names, "beee"), Err(CliError::Usage(_))));
+    }
+
+    #[test]
+    fn a_position_in_another_column_is_no_change() {
+        let mut out = String::new();
+        whole(&mut out, "b0:\n    Ret v1  @1:2\n    x\n", "b0:\n    Ret v1      @1:2\n    y\n");
+        let shown = anstream::adapter::strip_str(&out).to_string();
+        assert_eq!(shown, "    b0:\n        Ret v1      @1:2\n  -     x\n  +     y\n");
     }
 
     #[test]

@@ -30,7 +30,8 @@ pub(super) fn run(args: &PassesArgs) -> Result<(), CliError> {
 fn text(passes: &[&Pass]) -> String {
     let name_width = passes.iter().map(|p| style::width(&p.name)).max().unwrap_or(0).max(16);
     let mut out = String::new();
-    let heading = format!("{:>3}  {:<name_width$}  {:<8}  {:<8}  what it does", "#", "pass", "over", "with -N");
+    let heading =
+        format!("{:>3}  {:<name_width$}  {:<8}  {:<8}  what it does", "#", "pass", "over", "with -N");
     let _ = writeln!(out, "{}", style::bold(heading));
     let row = |n: usize, name: &str, kind: &str, required: bool, doc: &str| {
         let runs = if required { "runs" } else { "" };
@@ -60,9 +61,10 @@ fn relation(relation: Relation) -> &'static str {
 
 fn json(passes: &[&Pass]) -> Value {
     let row = |pass: &&Pass| {
-        let order = pass.order.iter().map(|o| {
-            json!({ "relation": relation(o.relation), "pass": o.other, "reason": o.reason })
-        });
+        let order = pass
+            .order
+            .iter()
+            .map(|o| json!({ "relation": relation(o.relation), "pass": o.other, "reason": o.reason }));
         json!({
             "name": pass.name,
             "kind": pass.body.kind(),
@@ -72,9 +74,7 @@ fn json(passes: &[&Pass]) -> Value {
             "order": order.collect::<Vec<_>>(),
         })
     };
-    let stage = |(name, doc): &(&str, &str)| {
-        json!({ "name": name, "kind": "machine", "required": true, "doc": doc, "order": [] })
-    };
+    let stage = |(name, doc): &(&str, &str)| json!({ "name": name, "kind": "machine", "required": true, "doc": doc, "order": [] });
     passes.iter().map(row).chain(STAGES.iter().map(stage)).collect()
 }
 

@@ -6,6 +6,8 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 use larrow_ir::{Diagnostic, Entity, Module, Severity, Span};
 
+use super::style;
+
 /// A line longer than this many bytes is not drawn.
 const LONGEST_LINE: usize = 400;
 /// How many diagnostics are drawn; the rest is counted.
@@ -44,8 +46,14 @@ impl<'a> Lines<'a> {
     }
     fn get(&self, span: &Span) -> Option<&'a str> {
         let index = usize::try_from(span.line).ok()?.checked_sub(1)?;
-        self.lines.get(index).copied().filter(|line| line.len() <= LONGEST_LINE)
+        let drawable = |line: &&str| line.len() <= LONGEST_LINE && !line.chars().any(is_noise);
+        self.lines.get(index).copied().filter(drawable)
     }
+}
+
+/// What a terminal may make anything of.
+fn is_noise(c: char) -> bool {
+    c == char::REPLACEMENT_CHARACTER || (c.is_control() && c != '\t')
 }
 
 fn one(diagnostic: &Diagnostic, lines: &Lines<'_>, module: Option<&Module>) -> String {
@@ -65,6 +73,9 @@ fn one(diagnostic: &Diagnostic, lines: &Lines<'_>, module: Option<&Module>) -> S
         (None, _) => {}
     }
     let source = module.and_then(|m| source_place(diagnostic, m));
+    if diagnostic.span.is_none() && source.is_none() {
+        return placeless(diagnostic);
+    }
     match source {
         Some((file, line, col)) if diagnostic.span.is_none() => {
             let origin = Origin::path(file).line(line as usize).char_column(col as usize);
@@ -89,6 +100,25 @@ fn one(diagnostic: &Diagnostic, lines: &Lines<'_>, module: Option<&Module>) -> S
         group = group.element(message(Level::HELP, help));
     }
     Renderer::styled().decor_style(DecorStyle::Ascii).render(&[group])
+}
+
+/// A diagnostic that is about no place: its lines alone.
+fn placeless(diagnostic: &Diagnostic) -> String {
+    let colour = |text: String| match diagnostic.severity {
+        Severity::Error => style::red(text),
+        Severity::Warning => style::yellow(text),
+        Severity::Note => style::green(text),
+    };
+    let mut out = format!(
+        "{}{}",
+        style::bold(colour(diagnostic.severity.to_string())),
+        style::bold(format!(": {}", diagnostic.message))
+    );
+    let notes = diagnostic.notes.iter().map(|text| ("note", text));
+    for (what, text) in notes.chain(diagnostic.help.iter().map(|text| ("help", text))) {
+        let _ = write!(out, "\n  {}: {text}", style::cyan(what));
+    }
+    out
 }
 
 fn message<'a>(level: Level<'a>, text: &str) -> Element<'a> {
@@ -148,8 +178,9 @@ mod tests {
     #[test]
     fn errors_without_a_place_and_hostile_spans_are_drawn() {
         let error = Diagnostic::error("no").help("try").note("so");
-        assert_eq!(plain(&[error], "", None), "error: no\n  |\n  = note: so\n  = help: try\n");
-        for (line, col, len) in [(1, 1, 1), (1, 3, 900), (9, 9, 9), (1, 2, 1), (u32::MAX, u32::MAX, u32::MAX)] {
+        assert_eq!(plain(&[error], "", None), "error: no\n  note: so\n  help: try\n");
+        for (line, col, len) in [(1, 1, 1), (1, 3, 900), (9, 9, 9), (1, 2, 1), (u32::MAX, u32::MAX, u32::MAX)]
+        {
             let span = Span { file: "é.ssa".into(), line, col, len };
             assert!(plain(&[Diagnostic::error("no").in_text(span)], "é→\n", None).contains("error: no"));
         }

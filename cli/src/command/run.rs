@@ -218,9 +218,7 @@ fn entry((key, value): &(Vec<u8>, Vec<u8>)) -> String {
 /// Bytes of a number's size as that number.
 fn number_or_hex(bytes: &[u8]) -> String {
     match bytes.len() {
-        1 | 2 | 4 | 8 => {
-            bytes.iter().rev().fold(0u64, |n, &byte| n << 8 | u64::from(byte)).to_string()
-        }
+        1 | 2 | 4 | 8 => bytes.iter().rev().fold(0u64, |n, &byte| n << 8 | u64::from(byte)).to_string(),
         _ => format!("x{}", hex_of(bytes)),
     }
 }

@@ -143,7 +143,7 @@ impl<'m> Interpreter<'m> {
     fn look(&mut self, observed: &mut Observed) -> Result<(), EngineError> {
         for chan in &self.channels.0 {
             let state = match &chan.ring {
-                Some((map, ring)) => on_ring(map_mut(&mut self.interp, map)?, *ring, |end| ring_state(end))?,
+                Some((map, ring)) => on_ring(map_mut(&mut self.interp, map)?, *ring, ring_state)?,
                 None => ChannelState {
                     contents: self.interp.contents(&chan.name)?,
                     closed: self.interp.closed(&chan.name)?,
@@ -172,14 +172,14 @@ impl<'m> Interpreter<'m> {
         let decls = &self.module.decls;
         if decls.maps.id(SITES_MAP).is_some() {
             let map = map_mut(&mut self.interp, SITES_MAP)?.syscall();
-            for (site, decl) in decls.sites.iter() {
+            for (site, decl) in &decls.sites {
                 let key = (site.index() as u32).to_le_bytes();
                 // A site that was made after the map is counted nowhere.
                 let Ok(record) = map.lookup(&key, 0) else { continue };
                 observed.sites.insert(decl.name.to_string(), counters(&record));
             }
         } else if counts_outcomes(self.module) {
-            for (site, decl) in decls.sites.iter() {
+            for (site, decl) in &decls.sites {
                 observed.sites.insert(decl.name.to_string(), self.interp.outcomes(site));
             }
         }

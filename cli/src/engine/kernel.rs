@@ -152,7 +152,7 @@ impl<'a> Loaded<'a> {
     fn look(&self, observed: &mut Observed) -> Result<(), EngineError> {
         observed.channels = self.idle.clone();
         for chan in self.channels.0.iter().filter(|c| c.ring.is_some()) {
-            let state = on_ring(&self.loaded, chan, |end| ring_state(end))?;
+            let state = on_ring(&self.loaded, chan, ring_state)?;
             observed.channels.insert(chan.name.clone(), state);
         }
         let decls = &self.module.decls;
@@ -165,7 +165,7 @@ impl<'a> Loaded<'a> {
         }
         self.globals(observed)?;
         if let Some(map) = self.loaded.map(SITES_MAP) {
-            for (site, decl) in decls.sites.iter() {
+            for (site, decl) in &decls.sites {
                 if let Some(record) = map.lookup(&(site.index() as u32).to_ne_bytes())? {
                     observed.sites.insert(decl.name.to_string(), counters(&record));
                 }
