@@ -10,7 +10,7 @@ use larrow_ir::{FuncId, Function, GlobalSection, Module, Op};
 use larrow_maps::{Map, MapError};
 use larrow_passes::lower::SITES_MAP;
 
-use super::channels::{Channel, Channels, Feed, feed_ring, ring_state};
+use super::channels::{Channel, Channels, Feed, feed_ring};
 use super::observed::TrapSeen;
 use super::{ChannelState, EngineError, Entry, Inputs, Observed, abort_code, function, sees_packet};
 
@@ -143,7 +143,10 @@ impl<'m> Interpreter<'m> {
     fn look(&mut self, observed: &mut Observed) -> Result<(), EngineError> {
         for chan in &self.channels.0 {
             let state = match &chan.ring {
-                Some((map, ring)) => on_ring(map_mut(&mut self.interp, map)?, *ring, ring_state)?,
+                Some((map, ring)) => on_ring(map_mut(&mut self.interp, map)?, *ring, |end| ChannelState {
+                    contents: end.contents(),
+                    closed: end.is_closed(),
+                })?,
                 None => ChannelState {
                     contents: self.interp.contents(&chan.name)?,
                     closed: self.interp.closed(&chan.name)?,

@@ -10,7 +10,7 @@ use larrow_ir::cranelift_entity::EntityRef;
 use larrow_ir::{GlobalSection, Module};
 use larrow_passes::lower::SITES_MAP;
 
-use super::channels::{Channel, Channels, Feed, feed_ring, ring_state};
+use super::channels::{Channel, Channels, Feed, feed_ring};
 use super::interp::{counters, place, tidy};
 use super::{ChannelState, EngineError, Entry, Inputs, Observed, function, sees_packet};
 
@@ -152,7 +152,10 @@ impl<'a> Loaded<'a> {
     fn look(&self, observed: &mut Observed) -> Result<(), EngineError> {
         observed.channels = self.idle.clone();
         for chan in self.channels.0.iter().filter(|c| c.ring.is_some()) {
-            let state = on_ring(&self.loaded, chan, ring_state)?;
+            let state = on_ring(&self.loaded, chan, |end| ChannelState {
+                contents: end.contents(),
+                closed: end.is_closed(),
+            })?;
             observed.channels.insert(chan.name.clone(), state);
         }
         let decls = &self.module.decls;
