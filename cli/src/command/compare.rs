@@ -151,7 +151,15 @@ fn runtime_calls(built: &Built) -> usize {
     let funcs = &built.output.compiled.funcs;
     let runtime = |id: FuncId| built.output.compiled.module.funcs.name(id).starts_with("runtime.");
     let calls = funcs.iter().flat_map(|f| &f.code.relocs);
-    calls.filter(|r| matches!(r.symbol, Symbol::Func(id) if runtime(id))).count()
+    calls.filter(|r| callee(r.symbol).is_some_and(runtime)).count()
+}
+
+/// The function that an instruction calls, or takes the address of for a callback.
+fn callee(symbol: Symbol) -> Option<FuncId> {
+    match symbol {
+        Symbol::Call(id) | Symbol::Func(id) => Some(id),
+        Symbol::Map(_) | Symbol::MapValue(..) | Symbol::Global(_) => None,
+    }
 }
 
 /// The most bytes of frames that are on the stack at a time.
@@ -172,9 +180,7 @@ fn stack_of(
     }
     let mut below = 0;
     for reloc in &func.code.relocs {
-        if let Symbol::Func(id) = reloc.symbol
-            && let Some(callee) = by_id.get(&id)
-        {
+        if let Some(callee) = callee(reloc.symbol).and_then(|id| by_id.get(&id)) {
             below = below.max(stack_of(callee, by_id, known));
         }
     }

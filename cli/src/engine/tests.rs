@@ -15,11 +15,13 @@ fn parsed(source: &str) -> Module {
 }
 
 fn compiled(source: &str, level: u8) -> (Module, Output) {
+    compiled_for(source, level, &TargetOptions::default())
+}
+
+fn compiled_for(source: &str, level: u8, target: &TargetOptions) -> (Module, Output) {
     let mut module = parsed(source);
-    let target = TargetOptions::default();
     let options = Options { level, ..Options::default() };
-    let output =
-        compile(&mut module, &pipeline(&target), &options, &target, None, &mut []).expect("compiles");
+    let output = compile(&mut module, &pipeline(target), &options, target, None, &mut []).expect("compiles");
     (module, output)
 }
 
@@ -69,6 +71,24 @@ fn the_kernel_agrees() {
             assert_eq!(bound.differences(&second), [""; 0], "-l={level}");
             assert!(!second.sites.is_empty());
         }
+    }
+}
+
+#[test]
+fn a_ring_that_is_addressed_directly_is_found_as_well() {
+    let target =
+        TargetOptions { bind: larrow_backend_bpf::bind::BindMode::Direct, ..TargetOptions::default() };
+    let source = parsed(FILTER);
+    let (module, output) = compiled_for(FILTER, 4, &target);
+    for (inputs, _) in inputs() {
+        let first = interp(&source, "filter", &inputs).unwrap();
+        let bound = interp(&module, "filter", &inputs).unwrap();
+        assert_eq!(first.differences(&bound), [""; 0]);
+        if let Err(why) = kernel_version() {
+            return skipped(&why);
+        }
+        let second = kernel(&output.object, &module, "filter", &inputs).unwrap();
+        assert_eq!(first.differences(&second), [""; 0]);
     }
 }
 
