@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use larrow_backend_bpf::CompiledFunc;
-use larrow_backend_bpf::mach::Symbol;
 use larrow_ir::{FuncId, Module, Op};
 use serde_json::{Value, json};
 
 use super::args::{CompareArgs, TableFormat};
+use super::attribution::{Attribution, attribute, callee, instructions, reachable};
 use super::build::{Built, compile, target_options};
 use super::error::CliError;
 use super::input::Input;
@@ -38,7 +38,12 @@ pub(super) fn run(args: &CompareArgs) -> Result<(), CliError> {
         let built = compile(&input, &args.target, &target_options(&args.target), level, &mut [])?;
         columns.push(column(&case, level, &built, kernel.is_ok())?);
     }
-    let report = Report { input: &input, args, entry: &entry, kernel, columns, tested: all.len() };
+    let attribution = match columns.last() {
+        Some(last) => Some(attribute(&input, &args.target, last.level, last.instructions)?),
+        None => None,
+    };
+    let tested = all.len();
+    let report = Report { input: &input, args, entry: &entry, kernel, columns, tested, attribution };
     match args.format {
         TableFormat::Table => output::text(&report.text())?,
         TableFormat::Json => output::text(&format!("{:#}\n", report.json()))?,
@@ -90,7 +95,6 @@ fn column(case: &Case<'_>, level: u8, built: &Built, use_kernel: bool) -> Result
         let observed = engine::interp(&built.module, case.entry, inputs)?;
         interp.extend(expected.differences(&observed).into_iter().map(|d| (n, d)));
     }
-    let funcs = &built.output.compiled.funcs;
     let (kernel, refused) = match use_kernel.then(|| on_kernel(case, built)) {
         None => (None, None),
         Some(Ok(kernel)) => (Some(kernel), None),
@@ -99,10 +103,13 @@ fn column(case: &Case<'_>, level: u8, built: &Built, use_kernel: bool) -> Result
     };
     Ok(Column {
         level,
-        instructions: funcs.iter().map(|f| f.code.insts.len()).sum(),
+        instructions: instructions(built),
         runtime_calls: runtime_calls(built),
-        stack: deepest_stack(funcs),
-        blocks: built.output.compiled.module.funcs.iter().map(|(_, f)| f.layout().len()).sum(),
+        stack: deepest_stack(&reachable(built)),
+        blocks: reachable(built)
+            .iter()
+            .map(|f| built.output.compiled.module.funcs[f.id].layout().len())
+            .sum(),
         interp,
         kernel,
         refused,
@@ -148,23 +155,14 @@ fn draws_random(module: &Module) -> bool {
 
 /// How many calls of channel functions the code has.
 fn runtime_calls(built: &Built) -> usize {
-    let funcs = &built.output.compiled.funcs;
     let runtime = |id: FuncId| built.output.compiled.module.funcs.name(id).starts_with("runtime.");
-    let calls = funcs.iter().flat_map(|f| &f.code.relocs);
+    let calls = reachable(built).into_iter().flat_map(|f| &f.code.relocs);
     calls.filter(|r| callee(r.symbol).is_some_and(runtime)).count()
 }
 
-/// The function that an instruction calls, or takes the address of for a callback.
-fn callee(symbol: Symbol) -> Option<FuncId> {
-    match symbol {
-        Symbol::Call(id) | Symbol::Func(id) => Some(id),
-        Symbol::Map(_) | Symbol::MapValue(..) | Symbol::Global(_) => None,
-    }
-}
-
 /// The most bytes of frames that are on the stack at a time.
-fn deepest_stack(funcs: &[CompiledFunc]) -> u32 {
-    let by_id: HashMap<FuncId, &CompiledFunc> = funcs.iter().map(|f| (f.id, f)).collect();
+fn deepest_stack(funcs: &[&CompiledFunc]) -> u32 {
+    let by_id: HashMap<FuncId, &CompiledFunc> = funcs.iter().map(|f| (f.id, *f)).collect();
     let mut known = HashMap::new();
     funcs.iter().map(|f| stack_of(f, &by_id, &mut known)).max().unwrap_or(0)
 }
@@ -219,6 +217,7 @@ struct Report<'a> {
     kernel: Result<String, String>,
     columns: Vec<Column>,
     tested: usize,
+    attribution: Option<Attribution>,
 }
 
 /// What is not known is said, not left blank.
@@ -229,7 +228,7 @@ impl Report<'_> {
         let title = format!("{} · @{} · bpf-{}", self.input.name, self.entry, self.args.target.mcpu);
         let figures: Vec<Figures> = self.columns.iter().map(Column::figures).collect();
         let width = figures.iter().flatten().map(|(name, _)| name.len()).max().unwrap_or(0);
-        let width = width.max(title.chars().count()) + 2;
+        let width = width.max(title.chars().count()).max(35) + 2;
         let mut out = style::bold(style::left(&title, width));
         for column in &self.columns {
             out.push_str(&style::bold(format!("{:>12}", format!("-l={}", column.level))));
@@ -274,6 +273,10 @@ impl Report<'_> {
         if let Some(why) = self.unchecked() {
             let _ =
                 writeln!(out, "{}{}", style::left("kernel", width), style::dim(format!("{UNKNOWN}: {why}")));
+        }
+        if let Some(attribution) = &self.attribution {
+            let head = format!("saved by pass (leave one out, -l={})", attribution.level);
+            let _ = writeln!(out, "{}", style::left(&head, width) + &attribution.line());
         }
         for column in &self.columns {
             let kernel = column.kernel.as_ref().and_then(|k| k.differences.as_ref().ok());
@@ -326,6 +329,9 @@ impl Report<'_> {
             "inputs": self.tested,
             "seed": self.args.inputs.seed,
             "claim": "tested",
+            "attribution": self.attribution.as_ref().map(|a| json!({
+                "level": a.level, "saved": a.passes, "interaction": a.interaction,
+            })),
             "levels": columns.collect::<Vec<_>>(),
         })
     }

@@ -4,6 +4,7 @@
 //! failed; 2 the arguments are wrong; 101 a bug of ours.
 
 mod args;
+mod attribution;
 mod build;
 mod compare;
 mod compile;
