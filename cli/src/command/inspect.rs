@@ -1,6 +1,6 @@
 //! `inspect`: what each pass did.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -56,7 +56,8 @@ pub(super) fn run(args: &InspectArgs) -> Result<(), CliError> {
         push_stages(&mut trace, built);
     }
     let func = known_function(args, &trace)?;
-    let view = View { args, trace: &trace, func, selected, name: input.name.clone() };
+    let own = trace.initial.iter().map(|t| t.func.clone()).chain(func.clone()).collect();
+    let view = View { args, trace: &trace, func, selected, own, name: input.name.clone() };
     match args.format {
         Format::Text => output::text(&view.text())?,
         Format::Json => output::text(&trace_json::lines(&trace, &view.steps(), !args.no_timing))?,
@@ -115,6 +116,8 @@ struct View<'a> {
     trace: &'a Trace,
     func: Option<String>,
     selected: Option<HashSet<String>>,
+    /// The functions that are shown in full: the user's own, or the one that is asked for.
+    own: HashSet<String>,
     name: String,
 }
 
@@ -192,7 +195,12 @@ impl<'a> View<'a> {
     fn table(&self, out: &mut String, rows: &[Row<'_>]) {
         let shown: Vec<&Row<'_>> = rows.iter().filter(|r| self.args.full || r.changed()).collect();
         if shown.is_empty() {
-            let _ = writeln!(out, "  {}", style::dim("nothing changed"));
+            let why = if rows.is_empty() {
+                "did not run: `larrow passes` says when it does"
+            } else {
+                "nothing changed"
+            };
+            let _ = writeln!(out, "  {}", style::dim(why));
             return;
         }
         let width = shown.iter().map(|r| r.pass.len()).max().unwrap_or(0).max(4);
@@ -260,7 +268,7 @@ impl<'a> View<'a> {
 
     fn step(&self, out: &mut String, step: &Step, func: &str, before: &str, after: &str) {
         let several = self.func.is_none() && self.trace.initial.len() > 1;
-        let own = self.trace.initial.iter().any(|t| t.func == func) || self.func.is_some();
+        let own = self.own.contains(func);
         if step.machine {
             let _ = writeln!(out, "  {}", style::cyan(format!("@{func}")));
             for line in after.lines() {
@@ -321,8 +329,19 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The user's function with the most edits.
+    fn busiest_function(&self, rows: &[Row<'a>]) -> Option<&'a str> {
+        let mut edits: BTreeMap<&str, usize> = BTreeMap::new();
+        for step in rows.iter().flat_map(|r| &r.steps) {
+            if let Some(func) = step.func.as_deref().filter(|f| self.own.contains(*f)) {
+                *edits.entry(func).or_default() += step.edits.len();
+            }
+        }
+        edits.into_iter().max_by_key(|(_, n)| *n).map(|(func, _)| func)
+    }
+
     /// What to look at next.
-    fn next(&self, out: &mut String, rows: &[Row<'_>]) {
+    fn next(&self, out: &mut String, rows: &[Row<'a>]) {
         let busiest = rows.iter().filter(|r| !r.machine()).max_by_key(|r| r.edits());
         let mut hints = Vec::new();
         if let (None, Some(row)) = (&self.selected, busiest.filter(|r| r.edits() > 0)) {
@@ -335,7 +354,7 @@ impl<'a> View<'a> {
             hints.push("--pass peephole".into());
         }
         if self.func.is_none() && self.trace.initial.len() > 1 {
-            hints.push(format!("--func {}", self.trace.initial[0].func));
+            hints.extend(self.busiest_function(rows).map(|func| format!("--func {func}")));
         }
         hints.push("--format json".into());
         let _ = writeln!(out, "{} {}", style::bold("next:"), hints.join(" | "));

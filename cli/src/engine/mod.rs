@@ -123,7 +123,7 @@ pub enum EngineError {
         nearest: Option<String>,
     },
     /// The function takes what the inputs do not give.
-    #[error("@{name} takes {expected}, and {got} arguments are given")]
+    #[error("@{name} takes {expected}, not {got}")]
     Arguments {
         /// The function.
         name: String,
