@@ -138,6 +138,26 @@ fn inspection_shows_what_changed_and_what_to_look_at_next() {
 }
 
 #[test]
+fn every_example_does_the_same_after_every_pass() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let mut examples = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|e| e != "ssa") {
+            continue;
+        }
+        examples += 1;
+        for level in ["-l0", "-l2", "-l4"] {
+            let path = path.display().to_string();
+            let shown = larrow(&["inspect", &path, level, "--validate", "--verify-each"]);
+            assert_eq!(shown.status.code(), Some(0), "{path} {level}: {}", err(&shown));
+            assert!(out(&shown).contains("verified each, run after each"), "{}", out(&shown));
+        }
+    }
+    assert!(examples >= 4);
+}
+
+#[test]
 fn a_run_shows_results_channels_and_counts() {
     let send = ["--send", "ports=22,23,24,25,26,27,28,29,30", "--repeat", "2"];
     let example = example("port_filter");

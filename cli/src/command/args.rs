@@ -146,6 +146,9 @@ pub(super) struct CompileArgs {
     pub(super) level: u8,
     #[command(flatten)]
     pub(super) target: TargetArgs,
+    /// Run the program after every pass and compare what it does: a test on 21 inputs, not a proof
+    #[arg(long)]
+    pub(super) validate: bool,
     /// What to write
     #[arg(long, value_name = "WHAT", default_value = "obj")]
     pub(super) emit: Emit,
@@ -263,6 +266,9 @@ pub(super) struct InspectArgs {
     /// Show this pass, or those from one to another: A..B, A.., ..B
     #[arg(long, value_name = "PASS")]
     pub(super) pass: Option<String>,
+    /// Run the program after every pass and compare what it does: a test on 21 inputs, not a proof
+    #[arg(long)]
+    pub(super) validate: bool,
     /// Every pass, and whole functions with the changed lines marked
     #[arg(long)]
     pub(super) full: bool,

@@ -10,6 +10,8 @@ use larrow_passes::{Observer, Options, Pipeline, PipelineError};
 use super::args::{self, TargetArgs};
 use super::error::CliError;
 use super::input::Input;
+use super::inputs::made_up;
+use crate::engine::{self, Inputs, Validate};
 
 /// A module after the pipeline, and its object.
 pub(super) struct Built {
@@ -67,11 +69,7 @@ pub(super) fn no_pass(error: &PipelineError) -> CliError {
             let error = CliError::usage(format!("there is no pass `{name}`")).tip(nearest);
             if nearest.is_some() { error } else { error.help("`larrow passes` lists them") }
         }
-        PipelineError::Duplicate(_)
-        | PipelineError::Required(_)
-        | PipelineError::Order { .. }
-        | PipelineError::Missing { .. } => CliError::usage(error.to_string()),
-        _ => CliError::usage(error.to_string()),
+        other => CliError::usage(other.to_string()),
     }
 }
 
@@ -91,6 +89,28 @@ pub(super) fn compile(
     match target::compile(&mut module, &pipeline, &options, target, source.as_deref(), observers) {
         Ok(output) => Ok(Built { module, output }),
         Err(diagnostics) => Err(input.failed(diagnostics, module)),
+    }
+}
+
+/// How many inputs are made up to validate with.
+const VALIDATED_ON: u32 = 20;
+
+/// What `--validate` watches the passes with: every program entry, on the packet beside the module and on inputs
+/// that are made up.
+pub(super) fn validator(input: &Input, args: &TargetArgs) -> Validate {
+    let funcs = input.module.funcs.iter().filter(|(_, f)| f.section.is_some());
+    let like =
+        Inputs { packet: input.packet(), seed: 42, select_order: select_order(args), ..Inputs::default() };
+    let mut inputs = vec![like.clone()];
+    inputs.extend(made_up(&input.module, &like, VALIDATED_ON));
+    Validate::new(funcs.map(|(_, f)| f.name.to_string()).collect(), inputs)
+}
+
+/// How selects choose in the interpreter.
+pub(super) fn select_order(args: &TargetArgs) -> engine::SelectOrder {
+    match args.select_order {
+        args::Order::Random => engine::SelectOrder::Rotation,
+        args::Order::Source => engine::SelectOrder::Source,
     }
 }
 

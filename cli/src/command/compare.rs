@@ -137,14 +137,17 @@ fn on_kernel(case: &Case<'_>, built: &Built) -> Result<OnKernel, EngineError> {
         let Ok(ns) = first.time(case.entry, inputs, RUNS) else { break };
         best = Some(best.map_or(ns, |best: u64| best.min(ns)));
     }
-    let why = "the program draws random numbers; `--select-order source` makes selects draw none";
+    let why = "the program draws random numbers, or asks for the time or the CPU \
+               (with `--select-order source` selects draw none)";
     let differences = if random { Err(why.to_string()) } else { Ok(differences) };
     Ok(OnKernel { facts, ns: best, differences })
 }
 
-/// Whether a module draws random numbers or looks at the clock, which the kernel has of its own.
+/// Whether a module draws random numbers or asks for the time or the CPU, which the kernel has of its own.
 fn draws_random(module: &Module) -> bool {
-    let own = |name: &str| name == "get_prandom_u32" || name.starts_with("ktime_get");
+    let own = |name: &str| {
+        ["get_prandom_u32", "get_smp_processor_id"].contains(&name) || name.starts_with("ktime_get")
+    };
     module.funcs.iter().any(|(_, func)| {
         func.iter_insts().any(|(_, v)| {
             let inst = func.inst(v);

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use larrow_backend_bpf::isa;
 use larrow_backend_bpf::object::Function;
 use larrow_ir::{Module, TypeKind, text};
-use larrow_passes::Trace;
+use larrow_passes::{Observer, Trace};
 use serde_json::{Value, json};
 
 use super::args::{CompileArgs, Emit};
-use super::build::{Built, compile, show_report, target_options};
+use super::build::{Built, compile, show_report, target_options, validator};
 use super::error::CliError;
 use super::input::Input;
 use super::{disasm, inspect, output, style, trace_json};
@@ -21,11 +21,15 @@ pub(super) fn run(args: &CompileArgs) -> Result<(), CliError> {
         target.stages = true;
     }
     let mut trace = inspect::new_trace(&input, args.level);
-    let built = if args.emit == Emit::Trace {
-        compile(&input, &args.target, &target, args.level, &mut [&mut trace])?
-    } else {
-        compile(&input, &args.target, &target, args.level, &mut [])?
-    };
+    let mut validate = validator(&input, &args.target);
+    let mut observers: Vec<&mut dyn Observer> = Vec::new();
+    if args.emit == Emit::Trace {
+        observers.push(&mut trace);
+    }
+    if args.validate {
+        observers.push(&mut validate);
+    }
+    let built = compile(&input, &args.target, &target, args.level, &mut observers)?;
     show_report(&input, &built);
     match args.emit {
         Emit::Obj => {

@@ -115,12 +115,10 @@ impl ProgramNames for Names {
 /// The name of the helper that an instruction calls.
 fn helper(inst: Inst) -> Option<&'static str> {
     use isa::{Callee, Kind};
-    match inst.kind() {
-        Kind::Call { callee: Callee::Helper } => {
-            helpers::HELPERS.iter().find(|h| i64::from(h.id) == inst.imm()).map(|h| h.name)
-        }
-        _ => None,
+    if inst.kind() != (Kind::Call { callee: Callee::Helper }) {
+        return None;
     }
+    helpers::HELPERS.iter().find(|h| i64::from(h.id) == inst.imm()).map(|h| h.name)
 }
 
 fn target(object: &Object, target: &Target) -> String {

@@ -3,11 +3,12 @@
 use larrow_interp::Prng;
 use larrow_ir::{Module, Type, TypeKind};
 
-use super::args::{InputArgs, Order, TargetArgs};
+use super::args::{InputArgs, TargetArgs};
+use super::build::select_order;
 use super::element::parse_send;
 use super::error::CliError;
 use super::input::{self, Input};
-use crate::engine::{Inputs, SelectOrder};
+use crate::engine::Inputs;
 
 /// The inputs that the arguments ask for.
 pub(super) fn gather(input: &Input, args: &InputArgs, target: &TargetArgs) -> Result<Inputs, CliError> {
@@ -23,10 +24,7 @@ pub(super) fn gather(input: &Input, args: &InputArgs, target: &TargetArgs) -> Re
         closes: args.close.iter().map(strip).collect(),
         seed: args.seed,
         repeat: args.repeat,
-        select_order: match target.select_order {
-            Order::Random => SelectOrder::Rotation,
-            Order::Source => SelectOrder::Source,
-        },
+        select_order: select_order(target),
         ..Inputs::default()
     })
 }

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use larrow_passes::{Delta, Edit, Step, Trace};
+use larrow_passes::{Delta, Edit, Observer, Step, Trace};
 use similar::{ChangeTag, TextDiff};
 
 use super::args::{Format, InspectArgs};
-use super::build::{Built, compile, no_pass, pipeline, show_report, target_options};
+use super::build::{Built, compile, no_pass, pipeline, show_report, target_options, validator};
 use super::error::CliError;
 use super::input::Input;
 use super::passes::STAGES;
@@ -51,7 +51,12 @@ pub(super) fn run(args: &InspectArgs) -> Result<(), CliError> {
     target.stages = true;
     let selected = select_passes(args)?;
     let mut trace = new_trace(&input, args.level);
-    let result = compile(&input, &args.target, &target, args.level, &mut [&mut trace]);
+    let mut validate = validator(&input, &args.target);
+    let mut observers: Vec<&mut dyn Observer> = vec![&mut trace];
+    if args.validate {
+        observers.push(&mut validate);
+    }
+    let result = compile(&input, &args.target, &target, args.level, &mut observers);
     if let Ok(built) = &result {
         push_stages(&mut trace, built);
     }
@@ -188,7 +193,8 @@ impl<'a> View<'a> {
             n => format!("{n} passes"),
         };
         let verified = if self.args.target.verify_each { ", verified each" } else { "" };
-        parts.push(format!("{passes}, {changed} changed{verified}"));
+        let validated = if self.args.validate { ", run after each" } else { "" };
+        parts.push(format!("{passes}, {changed} changed{verified}{validated}"));
         format!("{}\n", style::bold(parts.join(" · ")))
     }
 

@@ -97,6 +97,36 @@ fn skipped(why: &EngineError) {
     eprintln!("skipped: {why}");
 }
 
+/// Runs the example's pipeline with one more pass, watched.
+fn validated(pass: larrow_passes::Pass) -> Result<usize, String> {
+    let target = TargetOptions::default();
+    let mut rows = pipeline(&target);
+    rows.insert_before("fuse", pass).unwrap();
+    let inputs = inputs().into_iter().map(|(inputs, _)| inputs).collect();
+    let mut watch = Validate::new(vec!["filter".into()], inputs);
+    let made = compile(&mut parsed(FILTER), &rows, &Options::default(), &target, None, &mut [&mut watch]);
+    made.map(|_| watch.checks()).map_err(|errors| errors[0].message.clone())
+}
+
+#[test]
+fn a_pass_that_changes_the_meaning_is_found_by_running() {
+    use larrow_ir::{Aux, Function, Op};
+    use larrow_passes::{Changed, Pass, PassCx};
+    type Decls = larrow_ir::Decls;
+    let idle = |_: &mut Function, _: &mut Decls, _: &mut PassCx<'_>| Ok(Changed::No);
+    assert!(validated(Pass::function("idle", "does nothing", idle)).unwrap() > 50);
+    let wrong = |func: &mut Function, _: &mut Decls, _: &mut PassCx<'_>| {
+        let found = func
+            .iter_insts()
+            .find(|&(_, v)| func.inst(v).op == Op::Const && matches!(func.inst(v).aux, Aux::Int(80)));
+        let Some((_, v)) = found else { return Ok(Changed::No) };
+        func.inst_mut(v).aux = Aux::Int(81);
+        Ok(Changed::Yes)
+    };
+    let message = validated(Pass::function("wrong", "changes a constant", wrong)).unwrap_err();
+    assert_eq!(message, "pass `wrong` changed what the program does: @filter on input 0: result: 2 ≠ 1");
+}
+
 #[test]
 fn what_user_space_sends_is_received_counted_or_refused() {
     let inputs = Inputs::default().send("ports", (0..12).map(port)).repeat(3);
