@@ -138,7 +138,7 @@ fn compile_func(
         vec![Diagnostic::error(message).on(Entity::Func(id)).at(func.pos)]
     })?;
     stage("assign-registers", &|| print(&assigned, module));
-    let polished: MachFunc<_> = peephole::peephole(assigned, options.isa);
+    let polished: MachFunc<_> = peephole::peephole(assigned);
     stage("peephole", &|| print(&polished, module));
     let frame = Frame::new(func, &module.decls, polished.spills);
     let code = layout::assemble(&polished, &frame, options.isa);

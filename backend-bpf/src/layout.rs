@@ -156,8 +156,35 @@ impl Assembler<'_> {
         (0..reached.len()).filter(|&b| reached[b]).collect()
     }
 
+    /// Moves each block that leaves the function behind the last block that jumps to it, so that one falls through.
+    fn exits_behind_jumps(&self, order: Vec<usize>) -> Vec<usize> {
+        let blocks = &self.func.blocks;
+        let leaves = |b: usize| matches!(blocks[b].insts.last().map(|i| &i.op), Some(MachOp::Ret(_)));
+        let mut behind: Vec<Option<usize>> = vec![None; blocks.len()];
+        let mut jumper: Vec<Option<usize>> = vec![None; blocks.len()];
+        for &b in &order {
+            if let Some(MachOp::Jump { to, .. }) = blocks[b].insts.last().map(|i| &i.op) {
+                let to = self.thread(*to);
+                if leaves(to) && to != self.threads[0].index() {
+                    if let Some(old) = jumper[to].replace(b) {
+                        behind[old] = None;
+                    }
+                    behind[b] = Some(to);
+                }
+            }
+        }
+        let mut out = Vec::with_capacity(order.len());
+        for b in order {
+            if jumper[b].is_none() {
+                out.push(b);
+                out.extend(behind[b]);
+            }
+        }
+        out
+    }
+
     fn place_blocks(&mut self) {
-        let mut order = self.reached();
+        let mut order = self.exits_behind_jumps(self.reached());
         // An entry that only jumps is threaded too: its target then comes first.
         if let Some(at) = order.iter().position(|&b| b == self.threads[0].index()) {
             order[..=at].rotate_right(1);

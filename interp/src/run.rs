@@ -387,10 +387,9 @@ impl<'m> Interp<'m> {
             SiteKind::Recv if has(status::COMMUNICATED) => 0,
             SiteKind::Recv if has(status::SELECTED) => 1,
             SiteKind::Send if has(status::COMMUNICATED) => 0,
-            SiteKind::Send if has(status::ABORT) => 2,
+            SiteKind::Send if has(status::ABORT) => 1,
             SiteKind::Recv | SiteKind::Send if has(status::EXHAUSTED) => 3,
-            SiteKind::Recv => 2,
-            SiteKind::Send => 1,
+            SiteKind::Recv | SiteKind::Send => 2,
             SiteKind::Abort if has(status::ABORT) => 0,
             SiteKind::Abort => return,
         };

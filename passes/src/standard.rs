@@ -1,11 +1,36 @@
 //! The standard pipeline: its rows in order, with the reasons for it.
 
+use crate::generic::copyelim::copyelim;
+use crate::generic::critical::critical;
+use crate::generic::cse::cse;
+use crate::generic::deadcode::deadcode;
+use crate::generic::fuse::fuse;
+use crate::generic::inline::inline;
+use crate::generic::mem2reg::mem2reg;
+use crate::generic::opt::opt;
+use crate::generic::phielim::phielim;
+use crate::generic::shortcircuit::shortcircuit;
+use crate::generic::trim::trim;
+use crate::generic::unused::unused_functions;
 use crate::lower;
 use crate::manager::{HookPoint, Pass, Pipeline};
 
-/// The generic rows before channels are lowered.
+/// The generic rows before channels are lowered. Front ends keep variables in slots and copy freely; lowering
+/// reads better, and does less, on values.
 pub fn generic_early() -> Vec<Pass> {
-    Vec::new()
+    vec![
+        deadcode().named("early-deadcode"),
+        mem2reg()
+            .named("early-mem2reg")
+            .after("early-deadcode", "stores in blocks that never run are no stores"),
+        copyelim().named("early-copyelim").after("early-mem2reg", "loads became copies"),
+        phielim()
+            .named("early-phielim")
+            .after("early-copyelim", "a phi of copies of one value has one value"),
+        opt()
+            .named("early-opt")
+            .after("early-phielim", "rules look at what defines an operand, not through phis"),
+    ]
 }
 
 /// The rows that lower channel ops to runtime calls.
@@ -15,7 +40,46 @@ pub fn lowering() -> Vec<Pass> {
 
 /// The generic rows after lowering, the inliner among them.
 pub fn generic_late() -> Vec<Pass> {
-    Vec::new()
+    let mut rows = vec![inline().after("check-lowered", "runtime calls are what there is to inline")];
+    rows.extend(after_inlining());
+    rows.extend(last());
+    rows
+}
+
+/// What inlining makes possible. A slot that a runtime call wrote through can live in values only once the call
+/// is gone.
+fn after_inlining() -> Vec<Pass> {
+    vec![
+        mem2reg().after("inline", "a slot whose address a call takes stays in memory"),
+        copyelim().after("mem2reg", "loads became copies"),
+        phielim().after("copyelim", "a phi of copies of one value has one value"),
+        opt().after("phielim", "rules look at what defines an operand, not through phis"),
+        deadcode().after("opt", "branches on constants leave blocks that never run"),
+        shortcircuit()
+            .after("deadcode", "a block that still holds unneeded values does not look empty")
+            .after("phielim", "phis of one value hide that a block decides nothing"),
+        cse().after("opt", "rules bring equal values into one form"),
+        fuse()
+            .after("shortcircuit", "threading leaves chains of blocks")
+            .after("deadcode", "an unreachable predecessor keeps blocks apart"),
+        copyelim()
+            .named("late-copyelim")
+            .after("fuse", "the phi of a block with one predecessor became a copy"),
+        phielim().named("late-phielim").after("late-copyelim", "a phi of copies of one value has one value"),
+        opt().named("late-opt").after("late-phielim", "threading settles what phis left open"),
+        deadcode()
+            .named("late-deadcode")
+            .after("late-opt", "branches on constants leave blocks that never run"),
+        fuse().named("late-fuse").after("late-deadcode", "dropped blocks leave chains"),
+        copyelim()
+            .named("last-copyelim")
+            .after("late-fuse", "the phi of a block with one predecessor became a copy"),
+    ]
+}
+
+/// What stands last: nothing after these rows may undo them.
+fn last() -> Vec<Pass> {
+    vec![unused_functions(), trim().after("late-fuse", "fusing drops what is empty at less cost"), critical()]
 }
 
 impl Pipeline {

@@ -29,7 +29,7 @@ pub enum SelectOrder {
     /// At a random case; onwards in gc's order, around the end.
     #[default]
     Random,
-    /// At gc's first case.
+    /// At the first send; the sends and then the receives, each in source order.
     Source,
 }
 
@@ -48,7 +48,12 @@ pub fn selectgo(module: &mut Module, arms: &[SelectArm], order: SelectOrder) -> 
     let scases = module.decls.types.ptr(Space::Stack, scases);
     let scases = func.add_param(scases);
     let mut build = FuncBuilder::new(&mut func, &mut module.decls);
-    Rounds::new(&mut build, arms.len() as u64, order).generate(&mut build, scases, &callees);
+    match order {
+        SelectOrder::Random => {
+            Rounds::new(&mut build, arms.len() as u64).generate(&mut build, scases, &callees)
+        }
+        SelectOrder::Source => chain(&mut build, scases, arms, &callees),
+    }
     module.add_func(func).unwrap_or_else(|f| unreachable!("`{}` is fresh", f.name))
 }
 
@@ -64,35 +69,31 @@ fn callee(module: &mut Module, arm: &SelectArm) -> (FuncId, Type, Type) {
 struct Rounds {
     n: u64,
     start: Value,
+    zero: Value,
     head: Block,
     next: Block,
     done: Block,
 }
 
 impl Rounds {
-    fn new(build: &mut FuncBuilder<'_>, n: u64, order: SelectOrder) -> Rounds {
+    fn new(build: &mut FuncBuilder<'_>, n: u64) -> Rounds {
         let entry = build.block();
         let (head, next, done) = (build.block(), build.block(), build.block());
         build.switch_to(entry);
         let count = build.int(Type::U32, n);
-        let start = match order {
-            SelectOrder::Source => build.int(Type::U32, 0),
-            SelectOrder::Random => {
-                let random = build.call_helper(Type::U32, "get_prandom_u32", &[]);
-                build.rem_u(random, count)
-            }
-        };
+        let zero = build.int(Type::U32, 0);
+        let random = build.call_helper(Type::U32, "get_prandom_u32", &[]);
+        let start = build.rem_u(random, count);
         build.jump(head);
-        Rounds { n, start, head, next, done }
+        Rounds { n, start, zero, head, next, done }
     }
 
     fn generate(&self, build: &mut FuncBuilder<'_>, scases: Value, callees: &[(FuncId, Type, Type)]) {
         // Head: round, case number, and whether any case so far ran out of tries.
         build.switch_to(self.head);
-        let zero = self.start_zero(build);
-        let round = build.op(Op::Phi, Type::U32, &[zero]);
+        let round = build.op(Op::Phi, Type::U32, &[self.zero]);
         let number = build.op(Op::Phi, Type::U32, &[self.start]);
-        let contended = build.op(Op::Phi, Type::U32, &[zero]);
+        let contended = build.op(Op::Phi, Type::U32, &[self.zero]);
         let arms: Vec<Block> = callees.iter().map(|_| build.block()).collect();
         let (last, others) = arms.split_last().expect("selectgo has cases");
         let cases: Vec<(u64, Block)> = others.iter().enumerate().map(|(i, &b)| (i as u64, b)).collect();
@@ -103,44 +104,15 @@ impl Rounds {
         let mut hits = Vec::new();
         for (index, (&arm, callee)) in arms.iter().zip(callees).enumerate() {
             build.switch_to(arm);
-            let word = self.try_case(build, scases, index as u64, callee);
+            let word = try_case(build, scases, index as u64, callee);
             let hit = build.block();
-            let done = build.int(Type::U32, u64::from(status::SELECTED | status::ABORT));
-            let done = build.and(word, done);
-            let none = build.int(Type::U32, 0);
-            let done = build.neq(done, none);
+            let done = is_done(build, word);
             build.branch(done, hit, self.next);
             misses.push(word);
             build.switch_to(hit);
-            let mark = build.int(Type::U32, (index as u64 + 1) << CHOSEN_SHIFT);
-            hits.push((hit, build.or(word, mark)));
+            hits.push((hit, mark_chosen(build, word, index as u64)));
         }
         self.finish(build, [round, number, contended], &misses, &hits);
-    }
-
-    /// The zero that the loop starts from: it stands in the entry, where the loop's phis can use it.
-    fn start_zero(&self, build: &mut FuncBuilder<'_>) -> Value {
-        let entry = build.func.entry();
-        build.func.insert(
-            entry,
-            0,
-            larrow_ir::Inst::new(Op::Const, Type::U32, &[]).with(larrow_ir::Aux::Int(0)),
-        )
-    }
-
-    /// Calls the case's function with the channel and the element from its scase.
-    fn try_case(
-        &self,
-        build: &mut FuncBuilder<'_>,
-        scases: Value,
-        index: u64,
-        &(callee, hchan, elem): &(FuncId, Type, Type),
-    ) -> Value {
-        let chan_at = build.ptr_offset(hchan, scases, 16 * index);
-        let chan = build.load(hchan, chan_at);
-        let elem_at = build.ptr_offset(elem, scases, 16 * index + 8);
-        let elem = build.load(elem, elem_at);
-        build.call(Type::U32, callee, &[chan, elem])
     }
 
     /// The way to the next round, and the ways out.
@@ -174,4 +146,54 @@ impl Rounds {
         let word = build.phi(Type::U32, &words);
         build.ret(Some(word));
     }
+}
+
+/// The cases one after the other, in the order that is left of the source's: sends, then receives, which gc
+/// numbers from the last to the first.
+fn chain(build: &mut FuncBuilder<'_>, scases: Value, arms: &[SelectArm], callees: &[(FuncId, Type, Type)]) {
+    let entry = build.block();
+    build.switch_to(entry);
+    let mut contended = build.int(Type::U32, 0);
+    let sends = (0..arms.len()).filter(|&i| !arms[i].recv);
+    let receives = (0..arms.len()).rev().filter(|&i| arms[i].recv);
+    for index in sends.chain(receives) {
+        let word = try_case(build, scases, index as u64, &callees[index]);
+        let done = is_done(build, word);
+        let (hit, next) = (build.block(), build.block());
+        build.branch(done, hit, next);
+        build.switch_to(hit);
+        let word_chosen = mark_chosen(build, word, index as u64);
+        build.ret(Some(word_chosen));
+        build.switch_to(next);
+        contended = build.or(contended, word);
+    }
+    build.ret(Some(contended));
+}
+
+/// Calls the case's function with the channel and the element from its scase.
+fn try_case(
+    build: &mut FuncBuilder<'_>,
+    scases: Value,
+    index: u64,
+    &(callee, hchan, elem): &(FuncId, Type, Type),
+) -> Value {
+    let chan_at = build.ptr_offset(hchan, scases, 16 * index);
+    let chan = build.load(hchan, chan_at);
+    let elem_at = build.ptr_offset(elem, scases, 16 * index + 8);
+    let elem = build.load(elem, elem_at);
+    build.call(Type::U32, callee, &[chan, elem])
+}
+
+/// Whether a case's status word ends the search: it was selected, or it panics.
+fn is_done(build: &mut FuncBuilder<'_>, word: Value) -> Value {
+    let bits = build.int(Type::U32, u64::from(status::SELECTED | status::ABORT));
+    let bits = build.and(word, bits);
+    let none = build.int(Type::U32, 0);
+    build.neq(bits, none)
+}
+
+/// The status word with the case's number in it.
+fn mark_chosen(build: &mut FuncBuilder<'_>, word: Value, index: u64) -> Value {
+    let mark = build.int(Type::U32, (index + 1) << CHOSEN_SHIFT);
+    build.or(word, mark)
 }

@@ -132,11 +132,11 @@ fn what_was_not_lowered_is_named() {
 fn atomics_need_a_width_and_a_level() {
     let mut module = Module::new("refused.go");
     syscall(&mut module, |build, ctx| {
-        let slot = build.slot(Type::U64);
+        let slot = build.slot(Type::U32);
         let at = build.local_addr(slot);
-        let x = build.int(Type::U64, 1);
+        let x = build.int(Type::U32, 1);
         build.store(at, x);
-        let old = build.op(Op::AtomicAdd, Type::U64, &[at, x]);
+        let old = build.op(Op::AtomicAdd, Type::U32, &[at, x]);
         put(build, ctx, 1, old);
         done(build);
     });

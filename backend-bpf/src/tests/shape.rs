@@ -31,7 +31,7 @@ fn constants_offsets_and_comparisons_fold() {
         done(build);
     });
     let code = listing(&module, Isa::V3);
-    // Load, add, branch, immediate store, result, exit.
+    // Load, add, branch, immediate store, and one copy of the result and the exit.
     assert_eq!(code.len(), 6, "{code:#?}");
     assert!(code.iter().any(|l| l.contains("*(u64 *)(r1 + 0x18) = 0x7")), "{code:#?}");
 }
@@ -120,8 +120,10 @@ fn time_grows_with_size_not_with_its_square() {
         start.elapsed()
     };
     for make in [straight, diamonds] {
-        let (small, large) = (time(&make(2_500)), time(&make(10_000)));
-        assert!(large < small * 12, "four times the size took {large:?} after {small:?}");
+        // The least of three, because the machine has other things to do.
+        let least = |module: &Module| (0..3).map(|_| time(module)).min().expect("three");
+        let (small, large) = (least(&make(1_000)), least(&make(8_000)));
+        assert!(large < small * 24, "eight times the size took {large:?} after {small:?}");
     }
 }
 
@@ -144,14 +146,14 @@ pub(super) fn far_branches() -> Module {
     build.branch(low, near, far);
     build.switch_to(near);
     let mut v = x;
-    for n in 0..20_000u64 {
+    for n in 0..11_500u64 {
         let c = build.int(Type::U64, n | 1 << 33);
         v = build.op([Op::Add, Op::Xor][n as usize % 2], Type::U64, &[v, c]);
     }
     build.jump(end);
     build.switch_to(far);
     let mut w = x;
-    for n in 0..20_000u64 {
+    for n in 0..11_500u64 {
         let c = build.int(Type::U64, n | 1 << 34);
         w = build.op([Op::Xor, Op::Add][n as usize % 2], Type::U64, &[w, c]);
     }
@@ -168,7 +170,7 @@ pub(super) fn far_branches() -> Module {
 #[cfg(feature = "kernel")]
 pub(super) fn far_result(x: u64) -> u64 {
     let near = x < 10;
-    (0..20_000u64).fold(x, |v, n| {
+    (0..11_500u64).fold(x, |v, n| {
         let c = n | if near { 1 << 33 } else { 1 << 34 };
         if (n % 2 == 0) == near { v.wrapping_add(c) } else { v ^ c }
     })
@@ -179,7 +181,7 @@ fn far_branches_reach() {
     for isa in Isa::ALL {
         let compiled = compile(&far_branches(), isa);
         let code = &compiled.funcs[0].code;
-        assert!(code.slots() > 80_000);
+        assert!(code.slots() > 2 * 34_000);
         let long = code.insts.iter().filter(|i| i.to_string().starts_with("gotol")).count();
         assert_eq!(long > 0, isa == Isa::V4, "{isa}");
     }

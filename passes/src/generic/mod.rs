@@ -2,6 +2,7 @@
 
 pub mod copyelim;
 pub mod critical;
+pub mod cse;
 pub mod deadcode;
 pub mod fold;
 pub mod fuse;
@@ -10,6 +11,7 @@ pub mod mem2reg;
 pub mod opt;
 pub mod phielim;
 pub(crate) mod replace;
+pub mod shortcircuit;
 pub mod trim;
 pub mod unused;
 

@@ -3,7 +3,6 @@
 mod analysis;
 mod cx;
 mod diff;
-mod nearest;
 mod observe;
 mod options;
 mod pass;

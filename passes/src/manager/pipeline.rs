@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use larrow_ir::nearest;
 use thiserror::Error;
 
-use super::nearest::nearest;
 use super::options::Options;
 use super::pass::{Body, Pass, Relation};
 use super::rewrite::{Hook, HookPoint, Rewriter};

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use larrow_ir::text::print_func;
 use larrow_ir::{Diagnostic, FuncId, Module};
 
 use super::cx::{Counters, Origin, Remark};
@@ -260,16 +261,8 @@ impl Observer for Trace {
 
 /// The printed form of a function.
 fn print(module: &Module, id: FuncId) -> String {
-    use std::fmt::Write as _;
-    let func = &module.funcs[id];
-    let mut text = format!("func @{}\n", func.name);
-    for &b in func.layout() {
-        let _ = writeln!(text, "{b}:");
-        for &v in &func.block(b).insts {
-            let inst = func.inst(v);
-            let _ = writeln!(text, "    {v} = {} {:?} {:?}", inst.op, inst.args, inst.aux);
-        }
-        let _ = writeln!(text, "    {:?}", func.term(b));
-    }
-    text
+    print_func(&module.funcs[id], module)
 }
+
+#[cfg(test)]
+mod tests;

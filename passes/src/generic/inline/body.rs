@@ -21,10 +21,11 @@ pub(super) fn inline_call(
     locs: &mut HashMap<LocData, LocId>,
 ) -> Vec<(Value, Value)> {
     let home = func.home(v).expect("a call stands in a block");
-    let at = func.block(home).insts.iter().position(|&x| x == v).expect("a block lists what stands in it");
-    let tail = func.split_block(home, at + 1);
+    let at = func.block(home).insts.iter().rposition(|&x| x == v).expect("a block lists what stands in it");
+    let tail = func.split_block(home, at);
     let call = func.inst(v).clone();
-    func.retain(home, |_, x| x != v);
+    let rest = func.block(tail).insts[1..].to_vec();
+    func.set_insts(tail, rest);
 
     let mut copy = Copier {
         func,

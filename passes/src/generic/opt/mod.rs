@@ -17,6 +17,7 @@ use cranelift_entity::{EntitySet, SecondaryMap};
 use larrow_ir::{Aux, Block, Decls, Function, Op, Type, Value};
 use smallvec::SmallVec;
 
+use super::deadcode::drop_unreachable;
 use super::fold::{eval, mask};
 use super::replace::{Replacements, interchangeable};
 use crate::manager::{Changed, FunctionPass, Pass, PassCx, PassResult};
@@ -53,7 +54,10 @@ impl FunctionPass for Opt {
         let Rewrite { replaced, inserted, .. } = rewrite;
         apply::insert(func, inserted);
         replaced.apply(func);
-        changed |= branch::fold(func, cx);
+        if branch::fold(func, cx) {
+            changed = true;
+            cx.count("unreachable blocks", drop_unreachable(func));
+        }
         Ok(Changed::from(changed))
     }
 }

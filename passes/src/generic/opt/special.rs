@@ -16,6 +16,7 @@ pub const SPECIAL: &[(&str, &str)] = &[
     ("ptr-add-zero", "a pointer moved by nothing is the pointer, where the types are one"),
     ("ptr-add-ptr-add", "two constant moves of a pointer are one"),
     ("conversion-pair", "a conversion of a conversion is one conversion, or none"),
+    ("nil-comparison", "the address of something is not nil, and nil is"),
     ("select-same-value", "a CondSelect between a value and itself is the value"),
 ];
 
@@ -51,6 +52,7 @@ impl Rewrite<'_, '_> {
                 let (x, y) = (self.arg(v, 1), self.arg(v, 2));
                 ("select-same-value", (x == y).then_some(Becomes::Value(x))?)
             }
+            (Op::Eq | Op::Neq, _) => ("nil-comparison", self.nil_comparison(v)?),
             (_, _) => return None,
         };
         self.cx.rule_enabled(found.0).then_some(found)
@@ -83,6 +85,30 @@ impl Rewrite<'_, '_> {
         }
         let sum = self.insert_before(v, Inst::new(Op::Const, Type::U64, &[]).with(Aux::Int(sum & mask(64))));
         Some(("ptr-add-ptr-add", Becomes::Inst(Op::PtrAdd, smallvec![root, sum], Aux::None)))
+    }
+
+    /// Runtime functions test the element pointer that they were given; once inlined, it is known.
+    fn nil_comparison(&mut self, v: Value) -> Option<Becomes> {
+        let (x, y) = (self.arg(v, 0), self.arg(v, 1));
+        let equal = match (self.nilness(x)?, self.nilness(y)?) {
+            (true, true) => true,
+            (true, false) | (false, true) => false,
+            (false, false) => return None,
+        };
+        let truth = equal == (self.func.inst(v).op == Op::Eq);
+        Some(Becomes::Const(Aux::Int(u64::from(truth))))
+    }
+
+    /// Whether a value is nil, if that is known.
+    fn nilness(&mut self, mut v: Value) -> Option<bool> {
+        while self.func.inst(v).op == Op::Copy {
+            v = self.arg(v, 0);
+        }
+        match (self.func.inst(v).op, &self.func.inst(v).aux) {
+            (Op::Const, Aux::Nil) => Some(true),
+            (Op::LocalAddr | Op::GlobalAddr | Op::FuncAddr | Op::MapValue | Op::ChanAddr, _) => Some(false),
+            (_, _) => None,
+        }
     }
 
     fn conversion(&mut self, v: Value) -> Option<Becomes> {

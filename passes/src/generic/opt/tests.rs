@@ -129,6 +129,28 @@ fn a_member_of_a_tuple_is_the_operand_and_moves_of_a_pointer_add_up() {
 }
 
 #[test]
+fn an_address_is_not_nil_and_nil_is() {
+    let mut t = Fixture::new(Type::BOOL, &[]);
+    let b0 = t.build(|b| {
+        let b0 = b.block();
+        b.switch_to(b0);
+        let slot = b.slot(Type::U32);
+        let p = b.local_addr(slot);
+        let ty = b.func.ty(p);
+        let cast = b.op(Op::Copy, ty, &[p]);
+        let (nil, none) = (b.nil(ty), b.nil(ty));
+        let one = b.eq(nil, cast);
+        let two = b.neq(nil, none);
+        let either = b.or(one, two);
+        b.ret(Some(either));
+        b0
+    });
+    assert!(t.run(&Opt).yes());
+    let result = t.func.term(b0).operand().unwrap();
+    assert_eq!(t.func.inst(result).int_const(), Some(0));
+}
+
+#[test]
 fn conversion_pairs_are_right_for_every_byte_and_width() {
     let widths: &'static [u32] = &[8, 16, 32, 64];
     let legal = |op: Op, from: u32, to: u32| if op == Op::Trunc { to < from } else { to > from };
