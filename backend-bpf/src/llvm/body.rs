@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use larrow_ir::cranelift_entity::SecondaryMap;
 use larrow_ir::{Aux, Block, Diagnostic, Entity, FuncId, Function, Module, Op, Terminator, Type, Value};
 
 use super::name::{Names, quoted};
@@ -20,9 +21,9 @@ pub(super) struct Body<'a> {
     /// The kind of program, for an entry.
     pub(super) section: Option<&'static Section>,
     /// How often each value is used.
-    pub(super) uses: larrow_ir::cranelift_entity::SecondaryMap<Value, u32>,
+    pub(super) uses: SecondaryMap<Value, u32>,
     pub(super) out: &'a mut String,
-    /// Whether a barrier needs its slot.
+    /// How many steps have a name.
     temps: u32,
     pub(super) errors: Vec<Diagnostic>,
 }

@@ -25,10 +25,12 @@ mod tests;
 
 use std::fmt::Write as _;
 
-use larrow_ir::{Diagnostic, Entity, FuncId, Function, GlobalSection, MapKind, Module};
+use larrow_ir::cranelift_entity::EntitySet;
+use larrow_ir::{Aux, Diagnostic, Entity, FuncId, Function, GlobalSection, MapId, MapKind, Module, Value};
+use larrow_passes::{Options, Pipeline};
 
 use crate::isa::Isa;
-use crate::legalize;
+use crate::{TargetOptions, legalize};
 use crate::object::MapKind as KernelMapKind;
 use name::Names;
 
@@ -82,6 +84,29 @@ pub fn print(module: &Module, isa: Isa) -> Result<String, Vec<Diagnostic>> {
     if errors.is_empty() { Ok(out) } else { Err(errors) }
 }
 
+/// The target's pipeline as far as [`print()`] wants it: with what lowers, binds and refuses, and without what
+/// legalizes.
+pub fn pipeline(target: &TargetOptions) -> Pipeline {
+    let mut pipeline = crate::target::pipeline(target);
+    let expect = "the target's pipeline has this row";
+    let first = pipeline.position("check-bpf").expect(expect) + 1;
+    let end = pipeline.position("before-write").expect(expect);
+    let rows: Vec<String> = pipeline.names().take(end).skip(first).map(str::to_string).collect();
+    for row in rows {
+        pipeline.remove(&row).expect(expect);
+    }
+    pipeline
+}
+
+/// Compiles a module as far as LLVM takes over, and writes it.
+///
+/// # Errors
+/// The diagnostics of the pass that found errors, or of [`print()`].
+pub fn emit(module: &mut Module, options: &Options, target: &TargetOptions) -> Result<String, Vec<Diagnostic>> {
+    crate::target::run(module, &pipeline(target), options, &mut [])?;
+    print(module, target.isa)
+}
+
 /// Gives every edge that is not its block's first into the same target a block of its own: a phi there may tell
 /// them apart, which LLVM's cannot.
 fn split_double_edges(func: &mut Function) {
@@ -90,7 +115,7 @@ fn split_double_edges(func: &mut Function) {
         if succs.len() < 2 {
             continue;
         }
-        let mut seen = larrow_ir::cranelift_entity::EntitySet::new();
+        let mut seen = EntitySet::new();
         for (edge, &to) in succs.iter().enumerate() {
             if !seen.insert(to) && func.phis(to).next().is_some() {
                 func.split_edge(b, edge);
@@ -102,6 +127,7 @@ fn split_double_edges(func: &mut Function) {
 /// Maps, in the layout of a map's definition before there was type information, and variables.
 fn declare(module: &Module, names: &Names, out: &mut String) {
     let types = &module.decls.types;
+    let by_address = addressed_maps(module);
     for (id, map) in module.decls.maps.iter() {
         let fields = [
             map_kind(map.kind).number(),
@@ -116,7 +142,7 @@ fn declare(module: &Module, names: &Names, out: &mut String) {
             "@{} = dso_local global {{ i32, i32, i32, i32, i32 }} {{ {values} }}, section \".maps\", align 4",
             names.map(id)
         );
-        if uses_value(module, id) {
+        if by_address.contains(id) {
             let size = types.size(map.value);
             let _ = writeln!(out, "@{} = external global [{size} x i8], align 8", names.map_value(id));
         }
@@ -139,15 +165,17 @@ fn declare(module: &Module, names: &Names, out: &mut String) {
     out.push_str("@_license = dso_local global [4 x i8] c\"GPL\\00\", section \"license\", align 1\n");
 }
 
-/// Whether some function takes an address inside a map's value.
-fn uses_value(module: &Module, map: larrow_ir::MapId) -> bool {
-    use larrow_ir::{Aux, Op};
-    module.funcs.iter().any(|(_, f)| {
-        f.iter_insts().any(|(_, v)| {
-            let inst = f.inst(v);
-            inst.op == Op::MapValue && matches!(inst.aux, Aux::MapOffset { map: m, .. } if m == map)
-        })
-    })
+/// The maps inside whose values some function takes an address.
+fn addressed_maps(module: &Module) -> EntitySet<MapId> {
+    let mut maps = EntitySet::new();
+    for (_, func) in module.funcs.iter() {
+        for (_, v) in func.iter_insts() {
+            if let Aux::MapOffset { map, .. } = func.inst(v).aux {
+                maps.insert(map);
+            }
+        }
+    }
+    maps
 }
 
 /// A string constant of so many bytes.
@@ -172,6 +200,6 @@ fn map_kind(kind: MapKind) -> KernelMapKind {
 }
 
 /// A diagnostic about an instruction.
-fn refuse(id: FuncId, func: &Function, v: larrow_ir::Value, why: impl Into<String>) -> Diagnostic {
+fn refuse(id: FuncId, func: &Function, v: Value, why: impl Into<String>) -> Diagnostic {
     Diagnostic::error(why).on(Entity::Value(id, v)).at(func.inst(v).pos)
 }
