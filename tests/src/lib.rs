@@ -1,1 +1,4 @@
 //! Every test that crosses crates: corpora, snapshots, differential and kernel tests.
+
+pub mod large;
+pub mod llc;
