@@ -226,7 +226,7 @@ impl Section {
         let names = || std::iter::once(&self.name).chain(self.aliases);
         let exact = names().any(|n| *n == name);
         let prefix = |n: &&str| name.strip_prefix(*n).is_some_and(|rest| rest.starts_with('/'));
-        exact || self.takes_suffix && names().any(|n| prefix(n))
+        exact || self.takes_suffix && names().any(prefix)
     }
 }
 
@@ -237,31 +237,10 @@ pub fn section(name: &str) -> Option<&'static Section> {
 
 /// The section name most like this one, if any is.
 pub fn nearest_section(name: &str) -> Option<&'static str> {
-    nearest(name, SECTIONS.iter().flat_map(|s| std::iter::once(s.name).chain(s.aliases.iter().copied())))
-}
-
-/// The word most like `word`: at most a third of its letters away, or two letters exchanged.
-pub fn nearest(word: &str, words: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    let scored = words.map(|w| (distance(word, w), w)).min();
-    scored.filter(|(d, w)| *d <= w.len().max(3) / 3).map(|(_, w)| w)
-}
-
-/// The optimal string alignment distance: how many letters to insert, delete, replace or exchange with the next.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
-    for i in 1..=a.len() {
-        let mut row = vec![i; b.len() + 1];
-        for j in 1..=b.len() {
-            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            row[j] = replaced.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                row[j] = row[j].min(rows[i - 2][j - 2] + 1);
-            }
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
+    larrow_ir::nearest(
+        name,
+        SECTIONS.iter().flat_map(|s| std::iter::once(s.name).chain(s.aliases.iter().copied())),
+    )
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-use larrow_ir::{GlobalId, GlobalSection, MapId, MapKind, Module, Pos, Type, TypeKind, align_up};
+use indexmap::{IndexMap, IndexSet};
+use larrow_ir::{FuncId, GlobalId, GlobalSection, MapId, MapKind, Module, Pos, Type, TypeKind, align_up};
 
 use crate::btf::{self, Btf, IntEncoding, Linkage, Member, Parameter, TypeId};
 use crate::compile::{CompiledFunc, CompiledModule};
@@ -17,13 +17,17 @@ use crate::object::{
 /// What cannot be put into an object.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum EmitError {
-    /// A map's address is taken inside its value, which the object format cannot say.
-    #[error(
-        "map `{map}`: an address inside its value cannot be relocated; bind it by look-up, or use a global"
-    )]
-    MapValue {
+    /// A map is both looked up and addressed inside its value; an object can say either of a map, not both.
+    #[error("map `{map}` is looked up and also addressed directly: bind it one way in the whole module")]
+    MixedAccess {
         /// The map.
         map: String,
+    },
+    /// A program section's entry is called by another function.
+    #[error("`@{name}` is a program and cannot be called: call a subprogram that both share")]
+    CalledProgram {
+        /// The program.
+        name: String,
     },
     /// Data or code passes what the format counts with 32 bits.
     #[error("{what} is larger than 4 GiB")]
@@ -42,14 +46,16 @@ pub fn emit(compiled: &CompiledModule, source: Option<&str>) -> Result<Object, E
     let module = &compiled.module;
     let mut object = Object { license: "GPL".into(), ..Object::default() };
     let mut types = Types::default();
-    let maps = emit_maps(module, &mut object, &mut types);
+    let direct = directly_addressed(compiled)?;
+    let maps = emit_maps(module, &direct, &mut object, &mut types);
     let globals = emit_globals(module, &mut object, &mut types)?;
+    let values = emit_values(module, &direct, &mut object, &mut types)?;
     let lines: Vec<&str> = source.map(|s| s.lines().collect()).unwrap_or_default();
     let mut subprograms = IndexMap::new();
     for func in compiled.funcs.iter().filter(|f| f.section.is_none()) {
         subprograms.insert(func.id, subprograms.len());
     }
-    let mut emitter = Emitter { module, maps, globals, subprograms, lines, types };
+    let mut emitter = Emitter { module, maps, values, globals, subprograms, lines, types };
     for func in &compiled.funcs {
         let function = emitter.function(func, &mut object.btf)?;
         match &func.section {
@@ -65,9 +71,59 @@ fn c_name(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '.' { c } else { '_' }).collect()
 }
 
-fn emit_maps(module: &Module, object: &mut Object, types: &mut Types) -> IndexMap<MapId, usize> {
+/// The maps that code addresses inside their value, without a look-up.
+fn directly_addressed(compiled: &CompiledModule) -> Result<IndexSet<MapId>, EmitError> {
+    let symbols = || compiled.funcs.iter().flat_map(|f| &f.code.relocs).map(|r| r.symbol);
+    let direct: IndexSet<MapId> = symbols()
+        .filter_map(|symbol| match symbol {
+            Symbol::MapValue(id, _) => Some(id),
+            Symbol::Map(_) | Symbol::Global(_) | Symbol::Func(_) | Symbol::Call(_) => None,
+        })
+        .collect();
+    let mixed = symbols().find_map(|symbol| match symbol {
+        Symbol::Map(id) if direct.contains(&id) => Some(id),
+        _ => None,
+    });
+    match mixed {
+        Some(id) => Err(EmitError::MixedAccess { map: compiled.module.decls.maps.name(id).to_string() }),
+        None => Ok(direct),
+    }
+}
+
+/// Objects relocate addresses inside values for data sections only; so such a map becomes one, `.bss.NAME`, which
+/// loaders make a one-element array of.
+fn emit_values(
+    module: &Module,
+    direct: &IndexSet<MapId>,
+    object: &mut Object,
+    types: &mut Types,
+) -> Result<IndexMap<MapId, usize>, EmitError> {
     let mut indices = IndexMap::new();
-    for (id, map) in module.decls.maps.iter() {
+    for &id in direct {
+        let (map, name) = (&module.decls.maps[id], c_name(module.decls.maps.name(id)));
+        let section = format!(".bss.{name}");
+        let size = u32::try_from(module.decls.types.size(map.value));
+        let size = size.map_err(|_| EmitError::TooLarge { what: section.clone() })?;
+        let btf = Some(types.get(module, &mut object.btf, map.value));
+        indices.insert(id, object.globals.len());
+        object.globals.push(DataSection {
+            name: section,
+            contents: Contents::Zeroed(size),
+            align: 8,
+            symbols: vec![DataSymbol { name, offset: 0, size, btf }],
+        });
+    }
+    Ok(indices)
+}
+
+fn emit_maps(
+    module: &Module,
+    direct: &IndexSet<MapId>,
+    object: &mut Object,
+    types: &mut Types,
+) -> IndexMap<MapId, usize> {
+    let mut indices = IndexMap::new();
+    for (id, map) in module.decls.maps.iter().filter(|(id, _)| !direct.contains(id)) {
         let kind = match map.kind {
             MapKind::Array => ObjectMapKind::Array,
             MapKind::PercpuArray => ObjectMapKind::PercpuArray,
@@ -137,8 +193,10 @@ fn emit_globals(
 struct Emitter<'a> {
     module: &'a Module,
     maps: IndexMap<MapId, usize>,
+    /// Maps whose value is addressed directly: data sections of their own.
+    values: IndexMap<MapId, usize>,
     globals: IndexMap<GlobalId, (usize, u32)>,
-    subprograms: IndexMap<larrow_ir::FuncId, usize>,
+    subprograms: IndexMap<FuncId, usize>,
     lines: Vec<&'a str>,
     types: Types,
 }
@@ -167,11 +225,15 @@ impl Emitter<'_> {
                 let (section, offset) = self.globals[&id];
                 Target::GlobalData { section, offset }
             }
-            Symbol::Func(id) => Target::Subprogram(self.subprograms[&id]),
-            Symbol::MapValue(id, _) => {
-                return Err(EmitError::MapValue { map: self.module.decls.maps.name(id).to_string() });
-            }
+            Symbol::Call(id) => Target::Subprogram(self.subprogram(id)?),
+            Symbol::Func(id) => Target::FunctionAddress(self.subprogram(id)?),
+            Symbol::MapValue(id, offset) => Target::GlobalData { section: self.values[&id], offset },
         })
+    }
+
+    fn subprogram(&self, id: FuncId) -> Result<usize, EmitError> {
+        let missing = || EmitError::CalledProgram { name: self.module.funcs.name(id).to_string() };
+        self.subprograms.get(&id).copied().ok_or_else(missing)
     }
 
     fn function_type(&mut self, func: &CompiledFunc, name: &str, btf: &mut Btf) -> TypeId {

@@ -118,7 +118,7 @@ pub(crate) fn of_map_op(op: Op) -> Option<(&'static Helper, bool)> {
 /// The helper whose name is most like this one, if any is.
 pub fn nearest_helper(name: &str) -> Option<&'static str> {
     let name = name.strip_prefix("bpf_").unwrap_or(name);
-    crate::ctx::nearest(name, HELPERS.iter().map(|h| h.name))
+    larrow_ir::nearest(name, HELPERS.iter().map(|h| h.name))
 }
 
 #[cfg(test)]

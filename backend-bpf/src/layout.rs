@@ -110,6 +110,7 @@ pub fn assemble(func: &MachFunc<Reg>, frame: &Frame, isa: Isa) -> Code {
     let mut asm = Assembler { func, frame, isa, items: Vec::new(), labels: 0, threads: thread(func) };
     asm.labels = u32::try_from(func.blocks.len()).expect("fewer than 2³² blocks");
     asm.place_blocks();
+    asm.drop_unreached();
     asm.relax();
     asm.finish()
 }
@@ -201,6 +202,26 @@ impl Assembler<'_> {
                 self.place(inst, next);
             }
         }
+    }
+
+    /// Drops a block that only leaves the function once every jump to it has become the exit itself: the kernel
+    /// refuses code that nothing reaches.
+    fn drop_unreached(&mut self) {
+        let mut targets = vec![false; self.labels as usize];
+        for placed in &self.items {
+            if let Some(to) = placed.item.target() {
+                targets[to as usize] = true;
+            }
+        }
+        let mut reached = true;
+        self.items.retain(|placed| {
+            if let Item::Label(label) = placed.item {
+                reached |= targets[label as usize];
+            }
+            let keep = reached;
+            reached &= !placed.item.ends_flow();
+            keep
+        });
     }
 
     fn thread(&self, label: Label) -> usize {
@@ -464,7 +485,7 @@ impl Assembler<'_> {
 }
 
 fn call(id: FuncId) -> Item {
-    Item::Reloc(Inst::call_subprogram(-1), Symbol::Func(id))
+    Item::Reloc(Inst::call_subprogram(-1), Symbol::Call(id))
 }
 
 /// Writes an item's instructions; `slot` is its own.

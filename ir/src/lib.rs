@@ -12,6 +12,7 @@ pub mod diag;
 pub mod entity;
 mod equal;
 pub mod function;
+pub mod generate;
 pub mod inst;
 pub mod module;
 pub mod nearest;

@@ -106,4 +106,37 @@ mod tests {
     fn the_standard_pipeline_keeps_its_constraints() {
         Pipeline::standard().check().unwrap();
     }
+
+    #[test]
+    fn every_constraint_names_a_row_and_gives_a_reason() {
+        let pipeline = Pipeline::standard();
+        for order in pipeline.rows().iter().flat_map(|row| &row.pass.order) {
+            assert!(pipeline.get(&order.other).is_some(), "{}", order.other);
+            assert!(!order.reason.is_empty());
+        }
+    }
+
+    #[test]
+    fn swapping_two_rows_is_noticed() {
+        let mut pipeline = Pipeline::standard();
+        let row = pipeline.remove("mem2reg").unwrap();
+        pipeline.insert_before("inline", row).unwrap();
+        let errors = pipeline.check().unwrap_err();
+        assert_eq!(
+            errors[0].to_string(),
+            "inline must run before mem2reg, because a slot whose address a call takes stays in memory"
+        );
+    }
+
+    #[test]
+    fn the_whole_pipeline_takes_large_functions() {
+        use crate::generic::testing::{long_block, many_blocks};
+        for make in [long_block, many_blocks] {
+            let t = make(10_000);
+            let mut module = larrow_ir::Module { decls: t.decls, ..larrow_ir::Module::default() };
+            module.add_func(t.func).unwrap();
+            Pipeline::standard().run(&mut module, &crate::Options::default(), &mut []).unwrap();
+            larrow_ir::verify(&module).unwrap();
+        }
+    }
 }

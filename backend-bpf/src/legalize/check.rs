@@ -272,7 +272,7 @@ impl Check<'_> {
             let fields = at.or_else(|| sections.first().copied()).map_or(&[][..], |s| s.fields);
             let context = context.unwrap_or("context");
             let mut diagnostic = report(format!("the context of `{context}` has no field `{name}`"));
-            if let Some(near) = ctx::nearest(name, fields.iter().map(|f| f.name)) {
+            if let Some(near) = larrow_ir::nearest(name, fields.iter().map(|f| f.name)) {
                 diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
             }
             return self.errors.push(diagnostic);

@@ -5,13 +5,13 @@ use larrow_ir::{Aux, Diagnostic, Entity, FuncId, Module, Op};
 
 use crate::frame::{Frame, MAX_FRAMES, STACK_BYTES};
 
-/// The functions that a function calls, each once.
+/// The functions that a function calls, or gives to a helper to call, each once.
 pub(super) fn callees(module: &Module, id: FuncId) -> Vec<FuncId> {
     let func = &module.funcs[id];
     let mut out: Vec<FuncId> = func
         .iter_insts()
         .filter_map(|(_, v)| match (func.inst(v).op, &func.inst(v).aux) {
-            (Op::Call, Aux::Func(callee)) => Some(*callee),
+            (Op::Call | Op::FuncAddr, Aux::Func(callee)) => Some(*callee),
             _ => None,
         })
         .collect();

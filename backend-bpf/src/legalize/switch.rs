@@ -12,7 +12,7 @@ pub fn lower_switch(func: &mut Function, decls: &mut Decls) -> bool {
         let pos = func.block(b).term_pos;
         match func.term(b).clone() {
             Terminator::Switch { on, cases, default } => {
-                lower_one(func, decls, (b, pos), on, cases, default);
+                lower_one(func, (b, pos), on, cases, default);
                 changed = true;
             }
             Terminator::Exit => {
@@ -28,7 +28,6 @@ pub fn lower_switch(func: &mut Function, decls: &mut Decls) -> bool {
 
 fn lower_one(
     func: &mut Function,
-    decls: &mut Decls,
     (b, pos): (Block, Pos),
     on: Value,
     mut cases: Vec<(u64, Block)>,
@@ -45,7 +44,7 @@ fn lower_one(
         .collect();
     let mut arms: Vec<Arm> = cases.drain(..).enumerate().map(|(i, (n, to))| Arm { n, to, edge: i }).collect();
     arms.sort_unstable_by_key(|arm| arm.n);
-    let mut tree = Tree { func, decls, on, pos, args, default };
+    let mut tree = Tree { func, on, pos, args, default };
     tree.split(b, &arms);
 }
 
@@ -58,7 +57,6 @@ struct Arm {
 
 struct Tree<'a> {
     func: &'a mut Function,
-    decls: &'a mut Decls,
     on: Value,
     pos: Pos,
     args: Vec<Vec<Value>>,
@@ -74,7 +72,6 @@ impl Tree<'_> {
 
     /// Ends `b`, whose operand is one of the arms' constants or goes to the default.
     fn split(&mut self, b: Block, arms: &[Arm]) {
-        let _ = &self.decls;
         if arms.len() <= LINEAR {
             return self.chain(b, arms);
         }
@@ -103,12 +100,11 @@ impl Tree<'_> {
         let term = Terminator::If { cond, then: last.to, other: self.default };
         self.func.set_terminator(b, term, self.pos);
         if last.to == self.default {
-            // Both edges were added before either got its operands.
-            let both: Vec<Value> = Vec::new();
-            let (x, y) = (self.args[last.edge].clone(), self.args[last_edge].clone());
-            self.func.push_phi_args(last.to, &x);
-            self.func.push_phi_args(self.default, &y);
-            return drop(both);
+            debug_assert_eq!(
+                self.args[last.edge].len(),
+                self.args[last_edge].len(),
+                "operands of the same phis"
+            );
         }
         self.pass(last.to, last.edge);
         self.pass(self.default, last_edge);

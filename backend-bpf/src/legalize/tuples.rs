@@ -133,18 +133,25 @@ fn rewrite_calls(
     decls: &mut Decls,
     shapes: &SecondaryMap<FuncId, Option<Shape>>,
 ) -> bool {
+    // Members may be taken in a block that is laid out before the call's.
     let mut slots: SecondaryMap<Value, Option<Slot>> = SecondaryMap::new();
     let mut callee: SecondaryMap<Value, Option<FuncId>> = SecondaryMap::new();
+    let calls: Vec<Value> =
+        func.iter_insts().map(|(_, v)| v).filter(|&v| func.inst(v).op == Op::Call).collect();
+    for v in calls {
+        let Aux::Func(id) = func.inst(v).aux else { continue };
+        callee[v] = Some(id);
+        if let Some(Shape::Hidden(_, whole)) = &shapes[id] {
+            slots[v] = Some(func.add_slot(*whole));
+        }
+    }
     rewrite(func, decls, |edit, v| {
         let inst = edit.func.inst(v);
         match (inst.op, inst.aux.clone()) {
             (Op::Call, Aux::Func(id)) => match &shapes[id] {
                 Some(shape) => {
-                    callee[v] = Some(id);
                     let mut args = inst.args.clone();
-                    if let Shape::Hidden(_, whole) = shape {
-                        let slot = edit.func.add_slot(*whole);
-                        slots[v] = Some(slot);
+                    if let (Shape::Hidden(_, whole), Some(slot)) = (shape, slots[v]) {
                         args.push(local(edit, slot, *whole));
                     }
                     let packed = matches!(shape, Shape::Packed(_));

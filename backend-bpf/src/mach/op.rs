@@ -48,8 +48,10 @@ pub enum Symbol {
     MapValue(MapId, u32),
     /// A variable.
     Global(GlobalId),
-    /// A function, for a call or for its address.
+    /// A function's address, for a callback.
     Func(FuncId),
+    /// A function, to be called.
+    Call(FuncId),
 }
 
 /// What a call calls.

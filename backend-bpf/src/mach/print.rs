@@ -212,6 +212,7 @@ impl<R: PrintReg> Printer<'_, R> {
             Symbol::MapValue(m, off) => format!("value of @{} + {off}", self.module.decls.maps.name(m)),
             Symbol::Global(g) => format!("address of @{}", self.module.decls.globals.name(g)),
             Symbol::Func(id) => format!("address of @{}", self.module.funcs.name(id)),
+            Symbol::Call(id) => format!("@{}", self.module.funcs.name(id)),
         }
     }
 

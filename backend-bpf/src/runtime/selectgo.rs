@@ -50,7 +50,7 @@ pub fn selectgo(module: &mut Module, arms: &[SelectArm], order: SelectOrder) -> 
     let mut build = FuncBuilder::new(&mut func, &mut module.decls);
     match order {
         SelectOrder::Random => {
-            Rounds::new(&mut build, arms.len() as u64).generate(&mut build, scases, &callees)
+            Rounds::new(&mut build, arms.len() as u64).generate(&mut build, scases, &callees);
         }
         SelectOrder::Source => chain(&mut build, scases, arms, &callees),
     }

@@ -7,15 +7,9 @@ use larrow_ir::cranelift_entity::SecondaryMap;
 use larrow_ir::{Aux, Block, Decls, Function, Op, Value};
 
 use super::type_width;
-use crate::ctx::Section;
 
 /// The number of low bits of each value that may be set.
-pub(crate) fn known_bits(
-    func: &Function,
-    decls: &Decls,
-    _section: Option<&'static Section>,
-    order: &[Block],
-) -> SecondaryMap<Value, u8> {
+pub(crate) fn known_bits(func: &Function, decls: &Decls, order: &[Block]) -> SecondaryMap<Value, u8> {
     let mut bits = SecondaryMap::with_capacity(func.num_values());
     for &p in &func.params {
         bits[p] = type_width(decls, func.ty(p));

@@ -156,7 +156,7 @@ impl<'a> Selector<'a> {
             context,
             isa: context.options.isa,
             labels,
-            bits: bits::known_bits(func, context.decls, context.section, order),
+            bits: bits::known_bits(func, context.decls, order),
             uses,
             regs: SecondaryMap::with_capacity(n),
             full: SecondaryMap::with_capacity(n),

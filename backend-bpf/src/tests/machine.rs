@@ -39,16 +39,16 @@ pub(super) fn run(loaded: &LoadedObject, words: &[u64]) -> Vec<u64> {
     out.ctx_out.chunks_exact(8).map(|c| u64::from_le_bytes(c.try_into().expect("of 8 bytes"))).collect()
 }
 
-fn sext(x: u64, bits: u32) -> i64 {
+pub(super) fn sext(x: u64, bits: u32) -> i64 {
     (x << (64 - bits)).cast_signed() >> (64 - bits)
 }
 
-fn mask(bits: u32) -> u64 {
+pub(super) fn mask(bits: u32) -> u64 {
     u64::MAX >> (64 - bits)
 }
 
 /// What an op means, on zero-extended operands.
-fn eval(op: Op, x: u64, y: u64, bits: u32) -> u64 {
+pub(super) fn eval(op: Op, x: u64, y: u64, bits: u32) -> u64 {
     let (sx, sy) = (sext(x, bits), sext(y, bits));
     let count = y & u64::from(bits - 1);
     let wide = match op {
@@ -79,7 +79,7 @@ fn eval(op: Op, x: u64, y: u64, bits: u32) -> u64 {
     wide & mask(bits)
 }
 
-const BINARY: [Op; 13] = [
+pub(super) const BINARY: [Op; 13] = [
     Op::Add,
     Op::Sub,
     Op::Mul,
@@ -94,7 +94,7 @@ const BINARY: [Op; 13] = [
     Op::Rsh,
     Op::RshU,
 ];
-const COMPARE: [Op; 6] = [Op::Eq, Op::Neq, Op::Less, Op::Leq, Op::LessU, Op::LeqU];
+pub(super) const COMPARE: [Op; 6] = [Op::Eq, Op::Neq, Op::Less, Op::Leq, Op::LessU, Op::LeqU];
 
 /// Values around the edges of a width, with dirt above where they are narrowed.
 fn edges(bits: u32) -> Vec<u64> {

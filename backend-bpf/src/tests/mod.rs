@@ -6,4 +6,6 @@ mod diagnose;
 mod machine;
 #[cfg(feature = "kernel")]
 mod programs;
+#[cfg(feature = "kernel")]
+mod random;
 mod shape;

@@ -339,12 +339,11 @@ fn atomics_and_barriers() {
             build.switch_to(present);
             let x = arg(build, ctx, 0, 64);
             build.atomic_store(cell, x);
-            let mut n = 1;
-            for op in [Op::AtomicAdd, Op::AtomicOr, Op::AtomicAnd, Op::AtomicXor, Op::AtomicXchg] {
+            let ops = [Op::AtomicAdd, Op::AtomicOr, Op::AtomicAnd, Op::AtomicXor, Op::AtomicXchg];
+            for (n, op) in (1..).zip(ops) {
                 let by = build.int(Type::U64, 0x3f5);
                 let old = build.op(op, Type::U64, &[cell, by]);
                 put(build, ctx, n, old);
-                n += 1;
             }
             let by = build.int(Type::U64, 1);
             build.op(Op::AtomicAdd, Type::UNIT, &[cell, by]);
@@ -598,4 +597,65 @@ fn far_branches_arrive() {
             );
         }
     }
+}
+
+#[test]
+fn a_value_is_addressed_directly() {
+    if !privileged("a_value_is_addressed_directly") {
+        return;
+    }
+    for isa in Isa::ALL {
+        let mut module = Module::new("direct.go");
+        let ring = module.decls.types.array(Type::U64, 4);
+        let map = array(&mut module, "ring", MapKind::Array, Type::U32, ring, 1);
+        syscall(&mut module, |build, ctx| {
+            let x = arg(build, ctx, 0, 64);
+            let at = build.map_value(Type::U64, map, 16);
+            build.store(at, x);
+            let next = build.ptr_offset(Type::U64, at, 8);
+            let seven = build.int(Type::U64, 7);
+            build.store(next, seven);
+            let back = build.load(Type::U64, at);
+            put(build, ctx, 1, back);
+            done(build);
+        });
+        let loaded = load(&module, isa);
+        assert_eq!(run(&loaded, &[33, 0, 0, 0, 0, 0, 0, 0])[1], 33);
+        let bytes = loaded.map(".bss.ring").expect("it is there").lookup(&[0; 4]).expect("an array");
+        let bytes = bytes.expect("its only entry");
+        assert_eq!((bytes[16], bytes[24]), (33, 7), "{isa}");
+    }
+}
+
+#[test]
+fn a_callback_runs_in_a_loop() {
+    if !privileged("a_callback_runs_in_a_loop") {
+        return;
+    }
+    let mut module = Module::new("loop.go");
+    let word = module.decls.types.ptr(Space::Any, Type::U64);
+    let each = subprogram(&mut module, "each", &[Type::U32, word], Type::U64, |build, p| {
+        let sum = build.load(Type::U64, p[1]);
+        let wide = build.zero_ext(Type::U64, p[0]);
+        let sum = build.add(sum, wide);
+        build.store(p[1], sum);
+        let zero = build.int(Type::U64, 0);
+        build.ret(Some(zero));
+    });
+    syscall(&mut module, |build, ctx| {
+        let slot = build.slot(Type::U64);
+        let at = build.local_addr(slot);
+        build.mem_zero(at, 8);
+        let rounds = build.int(Type::U32, 1000);
+        let ty = build.decls.types.func(&[Type::U32, word], Type::U64);
+        let callback = build.func_addr(ty, each);
+        let flags = build.int(Type::U64, 0);
+        let done_rounds = build.call_helper(Type::I64, "loop", &[rounds, callback, at, flags]);
+        put(build, ctx, 1, done_rounds);
+        let sum = build.load(Type::U64, at);
+        put(build, ctx, 2, sum);
+        done(build);
+    });
+    let out = run(&load(&module, Isa::V3), &[0; 8]);
+    assert_eq!(out[1..3], [1000, 1000 * 999 / 2]);
 }

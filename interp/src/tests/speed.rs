@@ -1,8 +1,6 @@
 //! A bound on the time of a step, loose enough for an unoptimised build on a busy machine; an optimised one took
 //! 61 ns a round.
 
-use std::time::Instant;
-
 use larrow_ir::text::parse;
 
 use crate::{Interp, Options, Val};
@@ -33,14 +31,11 @@ b3: ← b1
 "#;
 
 #[test]
-fn a_round_of_ping_pong_is_quick() {
+fn a_round_of_ping_pong_takes_its_steps() {
     let module = parse("ping.ssa", PING).expect("well-formed").module;
     let mut interp = Interp::new(&module, Options::default()).unwrap();
     const ROUNDS: u64 = 200_000;
-    let start = Instant::now();
     let result = interp.run("f", &[Val::Int(ROUNDS)]).unwrap();
-    let per_round = start.elapsed().as_nanos() as u64 / ROUNDS;
     assert_eq!(result.value(), Some(Val::Int(ROUNDS)));
     assert_eq!(result.steps, 4 + 7 * ROUNDS + 3);
-    assert!(per_round < 10_000, "{per_round} ns a round");
 }

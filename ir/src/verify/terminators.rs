@@ -87,6 +87,7 @@ impl Checker<'_> {
         match (inst.op, &inst.aux) {
             (Op::CallRuntime, Aux::Runtime(function)) => is_endless(*function),
             (Op::Call, Aux::Func(callee)) => self.is_endless_func(*callee),
+            (Op::Select, Aux::Select(shape)) => shape.cases.is_empty() && !shape.has_default,
             _ => false,
         }
     }

@@ -39,7 +39,7 @@ impl FunctionPass for CopyElim {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generic::testing::{Fixture, assert_fast, check};
+    use crate::generic::testing::{Fixture, assert_large, check};
     use larrow_ir::{Space, Type};
 
     #[test]
@@ -72,6 +72,6 @@ mod tests {
 
     #[test]
     fn it_is_linear() {
-        assert_fast(&CopyElim);
+        assert_large(&CopyElim);
     }
 }

@@ -41,7 +41,7 @@ impl FunctionPass for Critical {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generic::testing::{Fixture, assert_fast, check};
+    use crate::generic::testing::{Fixture, assert_large, check};
     use larrow_ir::Type;
 
     #[test]
@@ -67,6 +67,6 @@ mod tests {
 
     #[test]
     fn it_is_linear() {
-        assert_fast(&Critical);
+        assert_large(&Critical);
     }
 }

@@ -92,7 +92,7 @@ fn commutes(op: Op) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generic::testing::{Fixture, assert_fast, check};
+    use crate::generic::testing::{Fixture, assert_large, check};
 
     #[test]
     fn a_dominating_value_is_taken_and_a_sibling_or_a_load_or_a_check_is_not() {
@@ -151,6 +151,6 @@ mod tests {
 
     #[test]
     fn it_is_linear() {
-        assert_fast(&Cse);
+        assert_large(&Cse);
     }
 }

@@ -149,6 +149,6 @@ mod tests {
 
     #[test]
     fn ten_thousand_values_and_five_thousand_blocks_are_linear() {
-        crate::generic::testing::assert_fast(&DeadCode);
+        crate::generic::testing::assert_large(&DeadCode);
     }
 }

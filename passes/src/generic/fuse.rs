@@ -86,7 +86,7 @@ fn copy_phis(func: &mut Function, b: Block) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generic::testing::{Fixture, assert_fast, check};
+    use crate::generic::testing::{Fixture, assert_large, check};
     use larrow_ir::Type;
 
     #[test]
@@ -151,6 +151,6 @@ mod tests {
 
     #[test]
     fn it_is_linear() {
-        assert_fast(&Fuse);
+        assert_large(&Fuse);
     }
 }

@@ -92,7 +92,7 @@ pub(crate) fn postorder(func: &Function) -> Vec<Block> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generic::testing::{Fixture, assert_fast, check};
+    use crate::generic::testing::{Fixture, assert_large, check};
     use larrow_ir::Type;
 
     #[test]
@@ -148,6 +148,6 @@ mod tests {
 
     #[test]
     fn it_is_linear() {
-        assert_fast(&Trim);
+        assert_large(&Trim);
     }
 }

@@ -30,6 +30,14 @@ pub enum PipelineError {
         /// The name that is probably meant.
         nearest: Option<String>,
     },
+    /// No rule has this name.
+    #[error("there is no rule {name}{}", nearest.as_ref().map(|n| format!("; did you mean {n}?")).unwrap_or_default())]
+    UnknownRule {
+        /// The name as given.
+        name: String,
+        /// The name that is probably meant.
+        nearest: Option<String>,
+    },
     /// Two rows have one name.
     #[error("two passes are named {0}")]
     Duplicate(String),

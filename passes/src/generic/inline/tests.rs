@@ -1,5 +1,3 @@
-use std::time::Instant;
-
 use larrow_ir::{FuncBuilder, FuncKind, Function, Module, Op, Pos, Terminator, Type};
 
 use crate::generic::testing::check;
@@ -185,24 +183,19 @@ fn tuples_join_member_by_member_and_a_callee_that_never_returns_cuts_off_the_res
 }
 
 #[test]
-fn a_block_of_many_calls_is_linear() {
-    let time = |n: usize| {
-        let mut m = Module::new("t.go");
-        let leaf = small(&mut m);
-        let mut f = Function::new("top", Type::U32);
-        let mut v = f.add_param(Type::U32);
-        let mut b = FuncBuilder::new(&mut f, &mut m.decls);
-        let b0 = b.block();
-        b.switch_to(b0);
-        for _ in 0..n {
-            v = b.call(Type::U32, leaf, &[v]);
-        }
-        b.ret(Some(v));
-        m.add_func(f).unwrap();
-        let start = Instant::now();
-        let options = Options::default();
-        Pipeline::new([inline()]).run(&mut m, &options, &mut []).unwrap();
-        start.elapsed()
-    };
-    crate::generic::testing::assert_linear("calls", time, 200);
+fn a_block_of_many_calls_is_inlined() {
+    let mut m = Module::new("t.go");
+    let leaf = small(&mut m);
+    let mut f = Function::new("top", Type::U32);
+    let mut v = f.add_param(Type::U32);
+    let mut b = FuncBuilder::new(&mut f, &mut m.decls);
+    let b0 = b.block();
+    b.switch_to(b0);
+    for _ in 0..2_000 {
+        v = b.call(Type::U32, leaf, &[v]);
+    }
+    b.ret(Some(v));
+    let top = m.add_func(f).unwrap();
+    Pipeline::new([inline()]).run(&mut m, &Options::default(), &mut []).unwrap();
+    assert!(m.funcs[top].iter_insts().all(|(_, v)| m.funcs[top].inst(v).op != larrow_ir::Op::Call));
 }

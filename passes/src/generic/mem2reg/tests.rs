@@ -2,7 +2,7 @@ use larrow_ir::{Aux, Op, Type, Value};
 
 use super::Mem2Reg;
 use crate::generic::copyelim::CopyElim;
-use crate::generic::testing::{Fixture, assert_fast, check};
+use crate::generic::testing::{Fixture, assert_large, check};
 
 #[test]
 fn a_variable_of_a_loop_becomes_a_phi() {
@@ -161,5 +161,5 @@ fn what_was_never_written_reads_as_zero_and_dead_variables_get_no_phi() {
 
 #[test]
 fn it_is_linear() {
-    assert_fast(&Mem2Reg);
+    assert_large(&Mem2Reg);
 }

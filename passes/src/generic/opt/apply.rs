@@ -24,13 +24,11 @@ impl Rewrite<'_, '_> {
     }
 
     fn try_rule(&mut self, parsed: &Parsed, v: Value) -> Option<Becomes> {
-        // The width is that of the operands; of the last, since a CondSelect's first is its condition.
+        // The width is that of the operands: of the last, since a CondSelect's first is its condition, but of a
+        // shift's first, since its last is a count.
         let last = self.func.args(v).len().checked_sub(1)?;
-        let operand = if self.func.inst(v).op.name().ends_with("sh") || self.func.inst(v).op == Op::RshU {
-            self.arg(v, 0)
-        } else {
-            self.arg(v, last)
-        };
+        let is_shift = matches!(self.func.inst(v).op, Op::Lsh | Op::Rsh | Op::RshU);
+        let operand = self.arg(v, if is_shift { 0 } else { last });
         let ty = self.width_type(parsed, operand)?;
         let bits = self.decls.types.bits(ty)?;
         if !parsed.rule.widths.contains(&bits) || !self.cx.rule_enabled(parsed.rule.name) {

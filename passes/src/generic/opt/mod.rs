@@ -33,6 +33,11 @@ pub fn opt() -> Pass {
     Pass::function("opt", "computes constants and applies the algebraic rules", Opt)
 }
 
+/// Every name that a rule of this pass is counted and switched off by.
+pub fn rule_names() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|rule| rule.name).chain(SPECIAL.iter().map(|(name, _)| *name))
+}
+
 /// The rules by the op at the root of their left side.
 static BY_ROOT: LazyLock<HashMap<Op, Vec<Parsed>>> = LazyLock::new(|| {
     let mut map: HashMap<Op, Vec<Parsed>> = HashMap::new();
@@ -219,8 +224,8 @@ impl<'a, 'c> Rewrite<'a, 'c> {
     }
 }
 
-/// What stands where in a block after insertion, for the passes that only add.
-pub(crate) fn blocks_of(func: &Function, values: impl Iterator<Item = Value>) -> Vec<Block> {
+/// The blocks that values stand in, each once.
+fn blocks_of(func: &Function, values: impl Iterator<Item = Value>) -> Vec<Block> {
     let mut blocks: Vec<Block> = values.filter_map(|v| func.home(v)).collect();
     blocks.sort_unstable();
     blocks.dedup();

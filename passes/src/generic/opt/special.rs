@@ -8,7 +8,7 @@ use super::{Becomes, Rewrite};
 use crate::generic::fold::mask;
 use crate::generic::replace::interchangeable;
 
-/// Names and meanings of the rules in this file, for listings.
+/// Names and meanings of the rules that are no patterns, for listings.
 pub const SPECIAL: &[(&str, &str)] = &[
     ("fold", "a pure op on constants becomes its result"),
     ("constant-right", "a constant moves to the right of a commutative op"),
@@ -17,6 +17,8 @@ pub const SPECIAL: &[(&str, &str)] = &[
     ("ptr-add-ptr-add", "two constant moves of a pointer are one"),
     ("conversion-pair", "a conversion of a conversion is one conversion, or none"),
     ("nil-comparison", "the address of something is not nil, and nil is"),
+    ("constant-branch", "a branch on a constant is a jump"),
+    ("negated-branch", "a branch on a Not is the opposite branch"),
     ("select-same-value", "a CondSelect between a value and itself is the value"),
 ];
 

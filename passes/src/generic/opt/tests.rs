@@ -4,7 +4,7 @@ use larrow_ir::{Aux, Op, Terminator, Type, Value};
 
 use super::special::{Pair, conversion_pair};
 use super::{Opt, eval};
-use crate::generic::testing::{Fixture, assert_fast, check};
+use crate::generic::testing::{Fixture, assert_large, check};
 
 fn returned(t: &Fixture) -> Value {
     let last = *t.func.layout().last().expect("a block");
@@ -187,5 +187,5 @@ fn conversion_pairs_are_right_for_every_byte_and_width() {
 
 #[test]
 fn it_is_linear() {
-    assert_fast(&Opt);
+    assert_large(&Opt);
 }

@@ -4,7 +4,7 @@ use super::ShortCircuit;
 use crate::generic::copyelim::CopyElim;
 use crate::generic::deadcode::DeadCode;
 use crate::generic::fuse::Fuse;
-use crate::generic::testing::{Fixture, assert_fast, check};
+use crate::generic::testing::{Fixture, assert_large, check};
 
 /// Two producers meet, an index says which, and a switch goes apart again; each arm uses the value that came
 /// with the index, and the default is for nobody.
@@ -119,5 +119,5 @@ fn a_loop_header_is_left_alone() {
 
 #[test]
 fn it_is_linear() {
-    assert_fast(&ShortCircuit);
+    assert_large(&ShortCircuit);
 }
