@@ -1,4 +1,4 @@
-//! Compiles an `.ssa` file with the library alone: `compile IN [-l LEVEL] [--emit llvm|ir] [-o OUT]`.
+//! Compiles an `.ssa` file with the library alone: `compile [compile] IN [-l LEVEL] [--emit llvm|ir] [-o OUT]`.
 
 use std::process::ExitCode;
 
@@ -14,14 +14,15 @@ struct Args {
 }
 
 fn args() -> Option<Args> {
-    let mut args =
-        Args { input: String::new(), output: "/dev/stdout".into(), emit: "obj".into(), level: 2 };
+    let mut args = Args { input: String::new(), output: "/dev/stdout".into(), emit: "obj".into(), level: 2 };
     let mut rest = std::env::args().skip(1);
     while let Some(arg) = rest.next() {
         match arg.as_str() {
             "-l" => args.level = rest.next()?.parse().ok()?,
             "-o" => args.output = rest.next()?,
             "--emit" => args.emit = rest.next()?,
+            // As the command spells it.
+            "compile" if args.input.is_empty() => {}
             _ => args.input = arg,
         }
     }

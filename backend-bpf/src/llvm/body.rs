@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use larrow_ir::cranelift_entity::SecondaryMap;
 use larrow_ir::{Aux, Block, Diagnostic, Entity, FuncId, Function, Module, Op, Terminator, Type, Value};
 
-use super::name::{Names, quoted};
+use super::name::{Names, quoted_always};
 use crate::ctx::{self, Section};
 use crate::frame;
 use crate::isa::Isa;
@@ -54,7 +54,7 @@ impl Body<'_> {
         let params: Vec<String> =
             self.func.params.iter().map(|&p| format!("{} %{p}", self.ty(self.func.ty(p)))).collect();
         let (linkage, place) = match &self.func.section {
-            Some(section) => ("dso_local", format!(" section {}", force_quoted(section))),
+            Some(section) => ("dso_local", format!(" section {}", quoted_always(section))),
             None => ("internal", String::new()),
         };
         let name = self.names.func(self.id);
@@ -203,9 +203,4 @@ pub(super) fn int_type(width: u8) -> &'static str {
         17..=32 => "i32",
         33..=u8::MAX => "i64",
     }
-}
-
-fn force_quoted(section: &str) -> String {
-    let name = quoted(section);
-    if name.starts_with('"') { name } else { format!("\"{name}\"") }
 }

@@ -80,7 +80,7 @@ impl Body<'_> {
             }
             Op::MapValue => {
                 let Aux::MapOffset { map, offset } = inst.aux else { return };
-                let name = self.names.map_value(map);
+                let name = self.names.map(map);
                 self.line(&format!("%{v} = getelementptr i8, ptr @{name}, i64 {offset}"));
             }
             Op::Param

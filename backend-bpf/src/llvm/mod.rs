@@ -14,8 +14,8 @@
 //! * A `Sync` is the fetching atomic on a slot that `lower-sync` makes. An empty piece of assembly uses an old value
 //!   that nobody else does, because llc would take the form that fetches nothing and orders nothing.
 //! * Plain accesses are not volatile: llc is free to merge them where no atomic stands between.
-//! * An address inside a map's value ([`Op::MapValue`](larrow_ir::Op::MapValue)) is an undefined variable `MAP.value`,
-//!   because neither LLVM nor the object format can say what the kernel's instruction means.
+//! * A map that code addresses inside its value ([`Op::MapValue`](larrow_ir::Op::MapValue)) is a variable in a section
+//!   `.bss.MAP`, as in our objects.
 
 mod body;
 mod inst;
@@ -30,8 +30,8 @@ use larrow_ir::{Aux, Diagnostic, Entity, FuncId, Function, GlobalSection, MapId,
 use larrow_passes::{Options, Pipeline};
 
 use crate::isa::Isa;
-use crate::{TargetOptions, legalize};
 use crate::object::MapKind as KernelMapKind;
+use crate::{TargetOptions, legalize};
 use name::Names;
 
 /// The layout and the machine, as LLVM 19 has them for `bpf`.
@@ -73,8 +73,8 @@ pub fn print(module: &Module, isa: Isa) -> Result<String, Vec<Diagnostic>> {
     }
     let names = Names::new(&module);
     let mut out = HEADER.to_string();
-    declare(&module, &names, &mut out);
-    let mut errors = Vec::new();
+    let (direct, mut errors) = addressed_maps(&module);
+    declare(&module, &names, &direct, &mut out);
     for (id, func) in module.funcs.iter() {
         if let Err(found) = body::function(&module, &names, isa, (id, func), &mut out) {
             errors.extend(found);
@@ -102,7 +102,11 @@ pub fn pipeline(target: &TargetOptions) -> Pipeline {
 ///
 /// # Errors
 /// The diagnostics of the pass that found errors, or of [`print()`].
-pub fn emit(module: &mut Module, options: &Options, target: &TargetOptions) -> Result<String, Vec<Diagnostic>> {
+pub fn emit(
+    module: &mut Module,
+    options: &Options,
+    target: &TargetOptions,
+) -> Result<String, Vec<Diagnostic>> {
     crate::target::run(module, &pipeline(target), options, &mut [])?;
     print(module, target.isa)
 }
@@ -125,10 +129,19 @@ fn split_double_edges(func: &mut Function) {
 }
 
 /// Maps, in the layout of a map's definition before there was type information, and variables.
-fn declare(module: &Module, names: &Names, out: &mut String) {
+fn declare(module: &Module, names: &Names, direct: &EntitySet<MapId>, out: &mut String) {
     let types = &module.decls.types;
-    let by_address = addressed_maps(module);
     for (id, map) in module.decls.maps.iter() {
+        if direct.contains(id) {
+            let (size, section) =
+                (types.size(map.value), name::quoted_always(&format!(".bss.{}", module.decls.maps.name(id))));
+            let _ = writeln!(
+                out,
+                "@{} = dso_local global [{size} x i8] zeroinitializer, section {section}, align 8",
+                names.map(id)
+            );
+            continue;
+        }
         let fields = [
             map_kind(map.kind).number(),
             u32::try_from(types.size(map.key)).unwrap_or(u32::MAX),
@@ -142,10 +155,6 @@ fn declare(module: &Module, names: &Names, out: &mut String) {
             "@{} = dso_local global {{ i32, i32, i32, i32, i32 }} {{ {values} }}, section \".maps\", align 4",
             names.map(id)
         );
-        if by_address.contains(id) {
-            let size = types.size(map.value);
-            let _ = writeln!(out, "@{} = external global [{size} x i8], align 8", names.map_value(id));
-        }
     }
     for (id, global) in module.decls.globals.iter() {
         let layout = types.layout(global.ty);
@@ -165,17 +174,33 @@ fn declare(module: &Module, names: &Names, out: &mut String) {
     out.push_str("@_license = dso_local global [4 x i8] c\"GPL\\00\", section \"license\", align 1\n");
 }
 
-/// The maps inside whose values some function takes an address.
-fn addressed_maps(module: &Module) -> EntitySet<MapId> {
-    let mut maps = EntitySet::new();
-    for (_, func) in module.funcs.iter() {
-        for (_, v) in func.iter_insts() {
-            if let Aux::MapOffset { map, .. } = func.inst(v).aux {
-                maps.insert(map);
-            }
+/// The maps that functions address inside their value; an error for each that they use as a map too, of which an
+/// object has no notion.
+fn addressed_maps(module: &Module) -> (EntitySet<MapId>, Vec<Diagnostic>) {
+    let mut direct = EntitySet::new();
+    let mut errors = Vec::new();
+    for (_, _, aux) in payloads(module) {
+        if let Aux::MapOffset { map, .. } = aux {
+            direct.insert(*map);
         }
     }
-    maps
+    for (id, v, aux) in payloads(module) {
+        match aux {
+            Aux::Lookup { map, .. } | Aux::MapFlags { map, .. } if direct.contains(*map) => {
+                let name = module.decls.maps.name(*map);
+                let why = format!("map `{name}` is both called by a helper and addressed inside its value");
+                errors.push(refuse(id, &module.funcs[id], v, why));
+            }
+            _ => {}
+        }
+    }
+    (direct, errors)
+}
+
+/// What every instruction carries.
+fn payloads(module: &Module) -> impl Iterator<Item = (FuncId, Value, &Aux)> {
+    let funcs = module.funcs.iter();
+    funcs.flat_map(|(id, f)| f.iter_insts().map(move |(_, v)| (id, v, &f.inst(v).aux)))
 }
 
 /// A string constant of so many bytes.

@@ -9,7 +9,6 @@ use larrow_ir::{FuncId, GlobalId, MapId, Module};
 #[derive(Debug)]
 pub(super) struct Names {
     maps: SecondaryMap<MapId, String>,
-    values: SecondaryMap<MapId, String>,
     globals: SecondaryMap<GlobalId, String>,
     funcs: SecondaryMap<FuncId, String>,
 }
@@ -17,19 +16,13 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn new(module: &Module) -> Names {
         let mut taken = HashSet::from(["_license".to_string()]);
-        let mut names = Names {
-            maps: SecondaryMap::new(),
-            values: SecondaryMap::new(),
-            globals: SecondaryMap::new(),
-            funcs: SecondaryMap::new(),
-        };
+        let mut names =
+            Names { maps: SecondaryMap::new(), globals: SecondaryMap::new(), funcs: SecondaryMap::new() };
         for (id, _) in module.funcs.iter() {
             names.funcs[id] = fresh(&mut taken, module.funcs.name(id));
         }
         for (id, _) in module.decls.maps.iter() {
-            let name = module.decls.maps.name(id);
-            names.maps[id] = fresh(&mut taken, name);
-            names.values[id] = fresh(&mut taken, &format!("{name}.value"));
+            names.maps[id] = fresh(&mut taken, module.decls.maps.name(id));
         }
         for (id, _) in module.decls.globals.iter() {
             names.globals[id] = fresh(&mut taken, module.decls.globals.name(id));
@@ -39,9 +32,6 @@ impl Names {
 
     pub(super) fn map(&self, id: MapId) -> &str {
         &self.maps[id]
-    }
-    pub(super) fn map_value(&self, id: MapId) -> &str {
-        &self.values[id]
     }
     pub(super) fn global(&self, id: GlobalId) -> &str {
         &self.globals[id]
@@ -69,6 +59,11 @@ pub(super) fn quoted(name: &str) -> String {
     if !name.is_empty() && !name.as_bytes()[0].is_ascii_digit() && name.bytes().all(plain) {
         return name.to_string();
     }
+    quoted_always(name)
+}
+
+/// A name in quotes, as sections have theirs.
+pub(super) fn quoted_always(name: &str) -> String {
     let mut out = String::from("\"");
     for b in name.bytes() {
         match b {

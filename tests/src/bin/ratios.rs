@@ -93,8 +93,7 @@ fn prepare(folder: &Path, name: &str, source: &str) -> Result<Input> {
         .map_err(|e| diagnosed(&e))?
         .object;
     let file = name.replace(' ', "-");
-    let (source_path, text_path) =
-        (folder.join(format!("{file}.ssa")), folder.join(format!("{file}.ll")));
+    let (source_path, text_path) = (folder.join(format!("{file}.ssa")), folder.join(format!("{file}.ll")));
     std::fs::write(&source_path, source)?;
     std::fs::write(&text_path, &llvm)?;
     Ok(Input { name: name.to_string(), source: source_path, text: text_path, object, llvm })
