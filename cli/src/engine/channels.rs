@@ -6,7 +6,7 @@ use larrow_backend_bpf::ring::{RingEnd, RingMemory, Sent};
 use larrow_backend_bpf::runtime::{Instance, Ring};
 use larrow_ir::{Module, Type, TypeKind, nearest};
 
-use super::{ChannelState, EngineError, Inputs};
+use super::{EngineError, Inputs};
 
 /// A channel of the module.
 #[derive(Clone, Debug)]
@@ -124,11 +124,6 @@ pub(super) fn feed_ring<M: RingMemory>(end: &RingEnd<M>, step: &Feed<'_>) -> boo
             false
         }
     }
-}
-
-/// What a ring holds.
-pub(super) fn ring_state<M: RingMemory>(end: &RingEnd<M>) -> ChannelState {
-    ChannelState { contents: end.contents(), closed: end.is_closed() }
 }
 
 fn is_named(module: &Module, ty: Type, name: &str) -> bool {
