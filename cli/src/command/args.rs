@@ -162,6 +162,8 @@ pub(super) enum Emit {
     Asm,
     /// The module after the last pass
     Ir,
+    /// LLVM IR of the same work, for `llc -march=bpf`
+    Llvm,
     /// What each pass did, as lines of JSON
     Trace,
     /// Functions, maps, channels and sites of the object, as JSON

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use larrow_backend_bpf::isa;
 use larrow_backend_bpf::object::Function;
+use larrow_backend_bpf::{TargetOptions, isa, llvm};
 use larrow_ir::{Module, TypeKind, text};
 use larrow_passes::{Observer, Trace};
 use serde_json::{Value, json};
 
 use super::args::{CompileArgs, Emit};
-use super::build::{Built, compile, show_report, target_options, validator};
+use super::build::{Built, compile, pass_options, pipeline, show_report, target_options, validator};
 use super::error::CliError;
 use super::input::Input;
 use super::{disasm, inspect, output, style, trace_json};
@@ -19,6 +19,9 @@ pub(super) fn run(args: &CompileArgs) -> Result<(), CliError> {
     let mut target = target_options(&args.target);
     if args.emit == Emit::Trace {
         target.stages = true;
+    }
+    if args.emit == Emit::Llvm {
+        return write(args, &llvm_text(args, &input, &target)?);
     }
     let mut trace = inspect::new_trace(&input, args.level);
     let mut validate = validator(&input, &args.target);
@@ -41,6 +44,8 @@ pub(super) fn run(args: &CompileArgs) -> Result<(), CliError> {
             Ok(())
         }
         Emit::Asm => write(args, &disasm::listing(&built.output.object, None, false)?),
+        // Written above: there is no object to it.
+        Emit::Llvm => Ok(()),
         Emit::Ir => write(args, &text::print(&built.module)),
         Emit::Trace => {
             inspect::push_stages(&mut trace, &built);
@@ -48,6 +53,14 @@ pub(super) fn run(args: &CompileArgs) -> Result<(), CliError> {
         }
         Emit::Json => write(args, &format!("{:#}\n", describe(&built))),
     }
+}
+
+/// The module as LLVM IR, at the stage where our own code generation would begin.
+fn llvm_text(args: &CompileArgs, input: &Input, target: &TargetOptions) -> Result<String, CliError> {
+    let pipeline = llvm::without_legalization(pipeline(&args.target, target)?);
+    let mut module = input.module.clone();
+    let options = pass_options(&args.target, args.level);
+    llvm::compile(&mut module, &pipeline, &options, target).map_err(|found| input.failed(found, module))
 }
 
 fn trace_text(trace: &Trace) -> String {
