@@ -1,5 +1,7 @@
 //! The kernel's helper functions: one row each. Numbers are those of `enum bpf_func_id` in the kernel's interface.
 
+use larrow_ir::Op;
+
 use crate::ctx::Groups;
 
 /// What a helper leaves in R0.
@@ -98,6 +100,19 @@ helpers! {
 pub fn helper(name: &str) -> Option<&'static Helper> {
     let name = name.strip_prefix("bpf_").unwrap_or(name);
     HELPERS.iter().find(|h| h.name == name).copied()
+}
+
+/// The helper behind a map op, and whether it takes flags as its last argument; none for other ops.
+pub(crate) fn of_map_op(op: Op) -> Option<(&'static Helper, bool)> {
+    match op {
+        Op::MapLookup => Some((&MAP_LOOKUP_ELEM, false)),
+        Op::MapUpdate => Some((&MAP_UPDATE_ELEM, true)),
+        Op::MapDelete => Some((&MAP_DELETE_ELEM, false)),
+        Op::MapPush => Some((&MAP_PUSH_ELEM, true)),
+        Op::MapPop => Some((&MAP_POP_ELEM, false)),
+        Op::MapPeek => Some((&MAP_PEEK_ELEM, false)),
+        _ => None,
+    }
 }
 
 /// The helper whose name is most like this one, if any is.

@@ -14,6 +14,7 @@ pub mod isa;
 pub mod kernel;
 pub mod layout;
 pub mod legalize;
+pub mod llvm;
 pub mod mach;
 pub mod object;
 mod panic;

@@ -138,6 +138,19 @@ fn legalize_calls(module: &mut Module, cx: &mut PassCx<'_>) -> PassResult {
     }
 }
 
+/// Runs a pipeline; a failure of its own is a diagnostic too.
+pub(crate) fn run(
+    module: &mut Module,
+    pipeline: &Pipeline,
+    options: &Options,
+    observers: &mut [&mut dyn Observer],
+) -> Result<Report, Vec<Diagnostic>> {
+    pipeline.run(module, options, observers).map_err(|failure| match failure.diagnostics() {
+        [] => vec![Diagnostic::error(failure.to_string()).on(Entity::Module)],
+        found => found.to_vec(),
+    })
+}
+
 /// Runs a pipeline and makes the object. `source` is the text of the module's source file, for the lines that
 /// the verifier's log shows.
 ///
@@ -151,10 +164,7 @@ pub fn compile(
     source: Option<&str>,
     observers: &mut [&mut dyn Observer],
 ) -> Result<Output, Vec<Diagnostic>> {
-    let report = pipeline.run(module, options, observers).map_err(|failure| match failure.diagnostics() {
-        [] => vec![Diagnostic::error(failure.to_string()).on(Entity::Module)],
-        found => found.to_vec(),
-    })?;
+    let report = run(module, pipeline, options, observers)?;
     let compiled = generate(module.clone(), target)?;
     let fail = |error: &dyn std::fmt::Display| vec![Diagnostic::error(error.to_string()).on(Entity::Module)];
     let object = crate::emit(&compiled, source).map_err(|e| fail(&e))?;

@@ -1,3 +1,5 @@
 //! The `larrow` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    larrow::command::main()
+}

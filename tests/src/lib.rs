@@ -1,1 +1,5 @@
 //! Every test that crosses crates: corpora, snapshots, differential and kernel tests.
+
+pub mod differential;
+pub mod large;
+pub mod llc;

@@ -256,9 +256,14 @@ fn declare(decls: &mut Decls, chan: ChanId) -> Result<(MapId, Instance), Box<Dia
         flags: MMAPABLE,
         pos: decl.pos,
     };
-    let map_name = decls.maps.fresh_name(&name);
-    let map = decls.maps.insert(map_name, map).unwrap_or_else(|_| unreachable!("the name is fresh"));
-    Ok((map, instance))
+    match decls.maps.insert(name.as_str(), map) {
+        Ok(map) => Ok((map, instance)),
+        Err(_) => {
+            let error =
+                error(format!("channel `@{name}` becomes a map, and there is a map `@{name}` already"));
+            Err(Box::new(error.help("give one of them another name")))
+        }
+    }
 }
 
 /// Whether a function still has anything to bind: for tests and for targets that compose their own pipeline.

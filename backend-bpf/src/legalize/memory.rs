@@ -47,7 +47,7 @@ fn chunk(align: u64, offset: u64, left: u64) -> u64 {
 }
 
 fn copy(edit: &mut Editor<'_>, to: Value, from: Value, size: u64) {
-    let align = alignment(edit, to).min(alignment(edit, from));
+    let align = alignment(edit.func, edit.decls, to).min(alignment(edit.func, edit.decls, from));
     let mut at = 0;
     while at < size {
         let bytes = chunk(align, at, size - at);
@@ -61,7 +61,7 @@ fn copy(edit: &mut Editor<'_>, to: Value, from: Value, size: u64) {
 }
 
 fn zero(edit: &mut Editor<'_>, to: Value, size: u64) {
-    let align = alignment(edit, to);
+    let align = alignment(edit.func, edit.decls, to);
     let mut at = 0;
     while at < size {
         let bytes = chunk(align, at, size - at);
@@ -74,8 +74,8 @@ fn zero(edit: &mut Editor<'_>, to: Value, size: u64) {
 }
 
 /// How a pointer may be accessed at offset 0: by how many bytes at a time, 8 at most.
-fn alignment(edit: &Editor<'_>, ptr: Value) -> u64 {
-    let (func, types) = (&*edit.func, &edit.decls.types);
+pub(crate) fn alignment(func: &Function, decls: &Decls, ptr: Value) -> u64 {
+    let types = &decls.types;
     let (mut base, mut align) = (ptr, 8u64);
     while func.inst(base).op == Op::PtrAdd {
         let by = func.inst(func.args(base)[1]).int_const();
@@ -83,43 +83,43 @@ fn alignment(edit: &Editor<'_>, ptr: Value) -> u64 {
             align = align.min(1 << by.trailing_zeros().min(3));
         } else if by.is_none() && types.space(func.ty(base)) == Some(Space::Stack) {
             // A variable index keeps to the element's own alignment.
-            return align.min(pointee_align(edit, base));
+            return align.min(pointee_align(func, decls, base));
         }
         base = func.args(base)[0];
     }
     match types.space(func.ty(base)) {
         Some(Space::Map | Space::Packet | Space::Global) => 8,
         Some(Space::Stack | Space::Any | Space::Ctx | Space::Heap) | None => {
-            align.min(slot_of(edit, base).map_or_else(
-                || pointee_align(edit, base),
-                |slot| func.slot(slot).map_or(1, |data| crate::frame::slot_align(edit.decls, data)),
+            align.min(slot_of(func, base).map_or_else(
+                || pointee_align(func, decls, base),
+                |slot| func.slot(slot).map_or(1, |data| crate::frame::slot_align(decls, data)),
             ))
         }
     }
 }
 
-fn slot_of(edit: &Editor<'_>, base: Value) -> Option<Slot> {
-    match (edit.func.inst(base).op, &edit.func.inst(base).aux) {
+fn slot_of(func: &Function, base: Value) -> Option<Slot> {
+    match (func.inst(base).op, &func.inst(base).aux) {
         (Op::LocalAddr, Aux::Slot(slot)) => Some(*slot),
         _ => None,
     }
 }
 
 /// The alignment that a pointer's type promises.
-fn pointee_align(edit: &Editor<'_>, ptr: Value) -> u64 {
-    let types = &edit.decls.types;
-    let layout = types.pointee(edit.func.ty(ptr)).and_then(|to| types.layout(to));
+fn pointee_align(func: &Function, decls: &Decls, ptr: Value) -> u64 {
+    let types = &decls.types;
+    let layout = types.pointee(func.ty(ptr)).and_then(|to| types.layout(to));
     layout.map_or(1, |l| l.align.min(8))
 }
 
 /// Whether an access of so many bytes is certainly to the stack and certainly not aligned: then how many go at once.
-fn misaligned(edit: &Editor<'_>, ptr: Value, bytes: u64) -> Option<u64> {
+pub(crate) fn misaligned(func: &Function, decls: &Decls, ptr: Value, bytes: u64) -> Option<u64> {
     let mut base = ptr;
-    while edit.func.inst(base).op == Op::PtrAdd {
-        base = edit.func.args(base)[0];
+    while func.inst(base).op == Op::PtrAdd {
+        base = func.args(base)[0];
     }
-    slot_of(edit, base)?;
-    let align = alignment(edit, ptr);
+    slot_of(func, base)?;
+    let align = alignment(func, decls, ptr);
     (align < bytes).then_some(align)
 }
 
@@ -133,7 +133,7 @@ fn int_bytes(edit: &Editor<'_>, ty: Type) -> Option<u64> {
 fn split_load(edit: &mut Editor<'_>, v: Value) -> bool {
     let (ty, ptr) = (edit.func.ty(v), edit.func.args(v)[0]);
     let Some(bytes) = int_bytes(edit, ty) else { return false };
-    let Some(part) = misaligned(edit, ptr, bytes) else { return false };
+    let Some(part) = misaligned(edit.func, edit.decls, ptr, bytes) else { return false };
     let mut sum = None;
     let mut at = 0;
     while at < bytes {
@@ -156,7 +156,7 @@ fn split_store(edit: &mut Editor<'_>, v: Value) -> bool {
     let (ptr, x) = (edit.func.args(v)[0], edit.func.args(v)[1]);
     let ty = edit.func.ty(x);
     let Some(bytes) = int_bytes(edit, ty) else { return false };
-    let Some(part) = misaligned(edit, ptr, bytes) else { return false };
+    let Some(part) = misaligned(edit.func, edit.decls, ptr, bytes) else { return false };
     let mut at = 0;
     while at < bytes {
         let by = edit.int(ty, at * 8);

@@ -29,6 +29,7 @@ pub use branches::{lower_compare_values, lower_cond_select};
 pub use critical::split_critical_edges;
 pub use divide::expand_signed_division;
 pub use memory::expand_memory;
+pub(crate) use memory::{alignment, misaligned};
 pub use stack::check_stack;
 pub use switch::lower_switch;
 pub use sync::lower_sync;

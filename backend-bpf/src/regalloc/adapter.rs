@@ -60,7 +60,8 @@ fn operand(role: Role, reg: VReg) -> Operand {
 }
 
 impl Adapter {
-    pub(super) fn new(func: &MachFunc<VReg>) -> Adapter {
+    /// Registers from `joined` on do not share their operand's register.
+    pub(super) fn new(func: &MachFunc<VReg>, joined: u32) -> Adapter {
         let blocks = func.blocks.len();
         let insts = func.blocks.iter().map(|b| b.insts.len()).sum();
         let mut arguments = PRegSet::empty();
@@ -85,7 +86,7 @@ impl Adapter {
         for (b, block) in func.blocks.iter().enumerate() {
             adapter.block_starts.push(index(adapter.ends.len()));
             for inst in &block.insts {
-                adapter.push(&inst.op);
+                adapter.push(&inst.op, joined);
             }
             let succs: Vec<Block> = block.successors().iter().map(|l| Block::new(l.index())).collect();
             for succ in &succs {
@@ -104,9 +105,12 @@ impl Adapter {
         adapter
     }
 
-    fn push(&mut self, op: &MachOp<VReg>) {
+    fn push(&mut self, op: &MachOp<VReg>, joined: u32) {
         self.operand_starts.push(index(self.operands.len()));
-        op.map(|role, reg| self.operands.push(operand(role, reg)));
+        op.map(|role, reg| {
+            let alone = role == Role::DefReuse && reg.index >= joined;
+            self.operands.push(operand(if alone { Role::Def } else { role }, reg));
+        });
         self.clobbers.push(match op {
             MachOp::Call { result: Some(_), .. } => Clobbers::Arguments,
             MachOp::Call { result: None, .. } => Clobbers::ArgumentsAndResult,

@@ -4,6 +4,7 @@
 //! the allocator's. What moves it inserts become copies, spills and reloads of whole registers.
 
 mod adapter;
+mod webs;
 
 use regalloc2::{
     Algorithm, Allocation, Edit, InstOrEdit, MachineEnv, Output, PReg, PRegSet, RegClass, RegallocOptions,
@@ -32,7 +33,9 @@ fn reg(alloc: Allocation) -> Reg {
 /// What the allocator says: that too many values are needed in registers at once by one instruction, or that
 /// selection broke its rules.
 pub(crate) fn assign(func: &MachFunc<VReg>) -> Result<MachFunc<Reg>, String> {
-    let adapter = Adapter::new(func);
+    let joined = func.vregs;
+    let func = &*webs::cut(func);
+    let adapter = Adapter::new(func, joined);
     let mut all = PRegSet::empty();
     for r in &Reg::ALL[..10] {
         all.add(preg(*r));

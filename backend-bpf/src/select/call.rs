@@ -1,10 +1,10 @@
 //! Calls: of the module's functions, of helpers by name, and those that map ops stand for; and the context.
 
-use larrow_ir::{Aux, Op, Type, Value};
+use larrow_ir::{Aux, Type, Value};
 use smallvec::smallvec;
 
 use super::{Need, Selector};
-use crate::helpers::{self, Helper};
+use crate::helpers;
 use crate::isa::Size;
 use crate::mach::{Base, Callee, MachOp, Mem, Regs, Symbol, VReg};
 
@@ -53,14 +53,7 @@ impl Selector<'_> {
             Aux::MapFlags { map, flags } => (map, flags),
             _ => return,
         };
-        let (helper, takes_flags): (&'static Helper, bool) = match inst.op {
-            Op::MapLookup => (&helpers::MAP_LOOKUP_ELEM, false),
-            Op::MapUpdate => (&helpers::MAP_UPDATE_ELEM, true),
-            Op::MapDelete => (&helpers::MAP_DELETE_ELEM, false),
-            Op::MapPush => (&helpers::MAP_PUSH_ELEM, true),
-            Op::MapPop => (&helpers::MAP_POP_ELEM, false),
-            _ => (&helpers::MAP_PEEK_ELEM, false),
-        };
+        let Some((helper, takes_flags)) = helpers::of_map_op(inst.op) else { return };
         let dst = self.temp();
         self.push(MachOp::Address { dst, symbol: Symbol::Map(map) });
         let mut args: Regs<VReg> = smallvec![dst];

@@ -354,9 +354,8 @@ impl<'a> Selector<'a> {
                 let value = value.filter(|&v| self.context.decls.types.is_scalar(self.func.ty(v)));
                 let result = match value {
                     Some(v) => Some(self.reg(v, Need::Full)),
-                    // A program must leave something in R0.
-                    None if self.func.section.is_some() => Some(self.imm_reg(0)),
-                    None => None,
+                    // The kernel wants a number in R0 at every exit: whatever is left there may be an address.
+                    None => Some(self.imm_reg(0)),
                 };
                 self.push(MachOp::Ret(result));
             }

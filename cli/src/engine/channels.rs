@@ -1,12 +1,10 @@
 //! Where a module's channels are: still the interpreter's own, or rings in maps.
 
-use std::collections::HashSet;
-
 use larrow_backend_bpf::ring::{RingEnd, RingMemory, Sent};
 use larrow_backend_bpf::runtime::{Instance, Ring};
 use larrow_ir::{Module, Type, TypeKind, nearest};
 
-use super::{ChannelState, EngineError, Inputs};
+use super::{EngineError, Inputs};
 
 /// A channel of the module.
 #[derive(Clone, Debug)]
@@ -27,7 +25,6 @@ impl Channels {
     /// Finds each channel's map by its name and its type, as binding made them.
     pub(super) fn of(module: &Module) -> Channels {
         let decls = &module.decls;
-        let mut taken = HashSet::new();
         let mut all = Vec::new();
         for (id, decl) in decls.chans.iter() {
             let name = decls.chans.name(id).to_string();
@@ -35,17 +32,10 @@ impl Channels {
             let ring = Instance::new(decls, elem, decl.cap).and_then(|instance| {
                 let hchan = format!("hchan.{}", instance.name);
                 let of_ring = |map: &str| {
-                    !taken.contains(map)
-                        && decls.maps.id(map).is_some_and(|m| is_named(module, decls.maps[m].value, &hchan))
+                    decls.maps.id(map).is_some_and(|m| is_named(module, decls.maps[m].value, &hchan))
                 };
-                let renamed = || {
-                    let names = decls.maps.ids().map(|m| decls.maps.name(m).to_string());
-                    names.into_iter().find(|map| is_renamed(map, &name) && of_ring(map))
-                };
-                let map = if of_ring(&name) { Some(name.clone()) } else { renamed() };
-                map.map(|map| (map, instance.ring))
+                of_ring(&name).then(|| (name.clone(), instance.ring))
             });
-            taken.extend(ring.iter().map(|(map, _)| map.clone()));
             all.push(Channel { name, cap: decl.cap, elem, elem_size: decls.types.size(elem), ring });
         }
         Channels(all)
@@ -126,11 +116,6 @@ pub(super) fn feed_ring<M: RingMemory>(end: &RingEnd<M>, step: &Feed<'_>) -> boo
     }
 }
 
-/// What a ring holds.
-pub(super) fn ring_state<M: RingMemory>(end: &RingEnd<M>) -> ChannelState {
-    ChannelState { contents: end.contents(), closed: end.is_closed() }
-}
-
 fn is_named(module: &Module, ty: Type, name: &str) -> bool {
     match module.decls.types.kind(ty) {
         TypeKind::Named(id) => *module.decls.types.named()[*id].name == *name,
@@ -146,10 +131,4 @@ fn is_named(module: &Module, ty: Type, name: &str) -> bool {
         | TypeKind::Func { .. }
         | TypeKind::Opaque(_) => false,
     }
-}
-
-/// Whether `map` is `name` with an ordinal, as a name that was taken gets one.
-fn is_renamed(map: &str, name: &str) -> bool {
-    let ordinal = map.strip_prefix(name).and_then(|rest| rest.strip_prefix('.'));
-    ordinal.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }

@@ -10,7 +10,7 @@ use larrow_ir::{FuncId, Function, GlobalSection, Module, Op};
 use larrow_maps::{Map, MapError};
 use larrow_passes::lower::SITES_MAP;
 
-use super::channels::{Channel, Channels, Feed, feed_ring, ring_state};
+use super::channels::{Channel, Channels, Feed, feed_ring};
 use super::observed::TrapSeen;
 use super::{ChannelState, EngineError, Entry, Inputs, Observed, abort_code, function, sees_packet};
 
@@ -34,6 +34,8 @@ pub struct Interpreter<'m> {
     channels: Channels,
     interp: Interp<'m>,
     observed: Observed,
+    /// Whether any run panicked.
+    panicked: bool,
 }
 
 impl<'m> Interpreter<'m> {
@@ -45,7 +47,8 @@ impl<'m> Interpreter<'m> {
         let options =
             Options { steps: inputs.steps, select_order: inputs.select_order, ..Options::default() };
         let interp = Interp::with_env(module, options, Box::new(Surroundings::new(inputs)))?;
-        Ok(Interpreter { module, channels: Channels::of(module), interp, observed: Observed::default() })
+        let (channels, observed) = (Channels::of(module), Observed::default());
+        Ok(Interpreter { module, channels, interp, observed, panicked: false })
     }
 
     /// The interpreter itself.
@@ -130,6 +133,7 @@ impl<'m> Interpreter<'m> {
             Outcome::Panicked { text, .. } => Some(text.clone()),
             Outcome::Aborted { .. } => Some("exit".to_string()),
         };
+        self.panicked |= observed.aborted.is_some();
         let ret = match &result.outcome {
             Outcome::Returned(_) => result.value().and_then(Val::as_int),
             Outcome::Panicked { .. } | Outcome::Aborted { .. } => abort_code(func),
@@ -143,7 +147,10 @@ impl<'m> Interpreter<'m> {
     fn look(&mut self, observed: &mut Observed) -> Result<(), EngineError> {
         for chan in &self.channels.0 {
             let state = match &chan.ring {
-                Some((map, ring)) => on_ring(map_mut(&mut self.interp, map)?, *ring, |end| ring_state(end))?,
+                Some((map, ring)) => on_ring(map_mut(&mut self.interp, map)?, *ring, |end| ChannelState {
+                    contents: end.contents(),
+                    closed: end.is_closed(),
+                })?,
                 None => ChannelState {
                     contents: self.interp.contents(&chan.name)?,
                     closed: self.interp.closed(&chan.name)?,
@@ -168,20 +175,27 @@ impl<'m> Interpreter<'m> {
         self.sites(observed)
     }
 
+    /// Adds up what is counted in the map of sites and what the interpreter counts where outcomes are ops still:
+    /// between the two, some functions have the one and some the other.
     fn sites(&mut self, observed: &mut Observed) -> Result<(), EngineError> {
         let decls = &self.module.decls;
-        if decls.maps.id(SITES_MAP).is_some() {
-            let map = map_mut(&mut self.interp, SITES_MAP)?.syscall();
-            for (site, decl) in decls.sites.iter() {
+        let in_map = decls.maps.id(SITES_MAP).is_some();
+        // A panic inside a runtime call ends the run before the count that stands behind the call. Binding makes
+        // the two separate; until then the counts of such runs cannot be known.
+        let lost = in_map && self.panicked && has_op(self.module, Op::CallRuntime);
+        if lost || !(in_map || has_op(self.module, Op::Outcome)) {
+            return Ok(());
+        }
+        for (site, decl) in &decls.sites {
+            let mut counts = self.interp.outcomes(site);
+            if in_map {
                 let key = (site.index() as u32).to_le_bytes();
                 // A site that was made after the map is counted nowhere.
-                let Ok(record) = map.lookup(&key, 0) else { continue };
-                observed.sites.insert(decl.name.to_string(), counters(&record));
+                let record = map_mut(&mut self.interp, SITES_MAP)?.syscall().lookup(&key, 0);
+                let record = record.map_or([0; 4], |record| counters(&record));
+                counts.iter_mut().zip(record).for_each(|(count, more)| *count += more);
             }
-        } else if counts_outcomes(self.module) {
-            for (site, decl) in decls.sites.iter() {
-                observed.sites.insert(decl.name.to_string(), self.interp.outcomes(site));
-            }
+            observed.sites.insert(decl.name.to_string(), counts);
         }
         Ok(())
     }
@@ -196,10 +210,9 @@ pub(super) fn counters(record: &[u8]) -> [u64; 4] {
     counts
 }
 
-/// Whether outcomes are still ops, which the interpreter counts itself.
-fn counts_outcomes(module: &Module) -> bool {
-    let counts = |func: &Function| func.iter_insts().any(|(_, v)| func.inst(v).op == Op::Outcome);
-    module.funcs.iter().any(|(_, func)| counts(func))
+fn has_op(module: &Module, op: Op) -> bool {
+    let has = |func: &Function| func.iter_insts().any(|(_, v)| func.inst(v).op == op);
+    module.funcs.iter().any(|(_, func)| has(func))
 }
 
 fn map_mut<'a>(interp: &'a mut Interp<'_>, name: &str) -> Result<&'a mut Map, EngineError> {

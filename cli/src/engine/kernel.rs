@@ -10,7 +10,7 @@ use larrow_ir::cranelift_entity::EntityRef;
 use larrow_ir::{GlobalSection, Module};
 use larrow_passes::lower::SITES_MAP;
 
-use super::channels::{Channel, Channels, Feed, feed_ring, ring_state};
+use super::channels::{Channel, Channels, Feed, feed_ring};
 use super::interp::{counters, place, tidy};
 use super::{ChannelState, EngineError, Entry, Inputs, Observed, function, sees_packet};
 
@@ -152,20 +152,23 @@ impl<'a> Loaded<'a> {
     fn look(&self, observed: &mut Observed) -> Result<(), EngineError> {
         observed.channels = self.idle.clone();
         for chan in self.channels.0.iter().filter(|c| c.ring.is_some()) {
-            let state = on_ring(&self.loaded, chan, |end| ring_state(end))?;
+            let state = on_ring(&self.loaded, chan, |end| ChannelState {
+                contents: end.contents(),
+                closed: end.is_closed(),
+            })?;
             observed.channels.insert(chan.name.clone(), state);
         }
         let decls = &self.module.decls;
         for id in decls.maps.ids() {
             let name = decls.maps.name(id);
-            let Some(map) = self.loaded.map(&c_name(name)) else { continue };
+            let Some(map) = map_of(&self.loaded, name) else { continue };
             if name != SITES_MAP && !self.channels.holds(name) {
                 observed.maps.insert(name.to_string(), entries(map)?);
             }
         }
         self.globals(observed)?;
         if let Some(map) = self.loaded.map(SITES_MAP) {
-            for (site, decl) in decls.sites.iter() {
+            for (site, decl) in &decls.sites {
                 if let Some(record) = map.lookup(&(site.index() as u32).to_ne_bytes())? {
                     observed.sites.insert(decl.name.to_string(), counters(&record));
                 }
@@ -187,6 +190,8 @@ impl<'a> Loaded<'a> {
                 Contents::ReadOnly(_) => false,
                 Contents::Data(_) | Contents::Zeroed(_) => true,
             };
+            // Sections of their own hold maps whose values are addressed directly.
+            let changes = changes && [".data", ".bss"].contains(&section.name.as_str());
             let Some(map) = self.loaded.map(&section.name).filter(|_| changes) else { continue };
             let Some(bytes) = map.lookup(&[0; 4])? else { continue };
             for symbol in &section.symbols {
@@ -204,13 +209,18 @@ impl<'a> Loaded<'a> {
     /// # Errors
     /// An unknown map; what the kernel refuses.
     pub fn set(&self, map: &str, key: &[u8], value: &[u8]) -> Result<(), EngineError> {
-        let found = self.loaded.map(&c_name(map));
-        let map = found.ok_or_else(|| EngineError::Map {
+        let map = map_of(&self.loaded, map).ok_or_else(|| EngineError::Map {
             map: map.to_string(),
             error: larrow_maps::MapError::NotFound,
         })?;
         Ok(map.update(key, value, UpdateMode::Any)?)
     }
+}
+
+/// The map of the module's name; one whose value is addressed directly is a data section.
+fn map_of<'l>(loaded: &'l LoadedObject, name: &str) -> Option<&'l Map> {
+    let name = c_name(name);
+    loaded.map(&name).or_else(|| loaded.map(&format!(".bss.{name}")))
 }
 
 /// Gives `f` the user's end of a channel's ring, over the map's shared memory.
@@ -222,7 +232,7 @@ fn on_ring<R>(
     let missing =
         |map: &str| EngineError::Map { map: map.to_string(), error: larrow_maps::MapError::NotFound };
     let Some((name, ring)) = &chan.ring else { return Err(missing(&chan.name)) };
-    let map = loaded.map(&c_name(name)).ok_or_else(|| missing(name))?;
+    let map = map_of(loaded, name).ok_or_else(|| missing(name))?;
     let values = map.mmap()?;
     let shared = Shared { words: values.words64(), bytes: values.bytes() };
     Ok(f(&RingEnd::new(*ring, shared)))

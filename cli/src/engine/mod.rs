@@ -1,7 +1,8 @@
 //! The engines: a program's inputs, what is observed of it, and the ways to run it.
 //!
 //! [`interp()`] runs a module at any stage of the pipeline; [`kernel()`] runs the compiled object. Both take
-//! [`Inputs`] and give [`Observed`], so that `a.differences(&b)` compares any stage with any other.
+//! [`Inputs`] and give [`Observed`], so that `a.differences(&b)` compares any stage with any other. [`Validate`]
+//! watches a pipeline and does so after every pass.
 //!
 //! ```
 //! use larrow::engine::{Inputs, interp};
@@ -27,6 +28,7 @@ mod channels;
 mod interp;
 mod kernel;
 mod observed;
+mod validate;
 
 use larrow_backend_bpf::kernel::KernelError;
 use larrow_backend_bpf::object::{ProgramKind, ProgramSection};
@@ -38,6 +40,7 @@ pub use interp::{Interpreter, interp};
 pub use kernel::{Facts, Loaded, kernel, kernel_version};
 pub use larrow_interp::SelectOrder;
 pub use observed::{ChannelState, Entry, Observed, TrapSeen};
+pub use validate::Validate;
 
 /// The bytes of a packet when none is given: as many zeros as the kernel's test run starts with.
 const DEFAULT_PACKET: usize = 64;
@@ -123,7 +126,7 @@ pub enum EngineError {
         nearest: Option<String>,
     },
     /// The function takes what the inputs do not give.
-    #[error("@{name} takes {expected}, and {got} arguments are given")]
+    #[error("@{name} takes {expected}, not {got}")]
     Arguments {
         /// The function.
         name: String,

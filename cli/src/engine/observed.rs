@@ -29,7 +29,9 @@ pub struct TrapSeen {
 ///
 /// Comparison leaves out what one side cannot know: sites and maps that only one side has (a module before
 /// lowering has no sites; an object may leave out what nothing uses), the text of a panic and the number of steps
-/// (code after `lower-panic` returns the section's abort code), variables that only one side has.
+/// (code after `lower-panic` returns the section's abort code), variables that only one side has. Between
+/// `insert-map-lookup` and binding the counts of a run that panicked are unknown, and sites are left out: the panic
+/// happens inside the call, before its count.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Observed {
     /// What the last run returned: of a program entry 32 bits; the section's abort code where it panicked. `None`

@@ -15,11 +15,13 @@ fn parsed(source: &str) -> Module {
 }
 
 fn compiled(source: &str, level: u8) -> (Module, Output) {
+    compiled_for(source, level, &TargetOptions::default())
+}
+
+fn compiled_for(source: &str, level: u8, target: &TargetOptions) -> (Module, Output) {
     let mut module = parsed(source);
-    let target = TargetOptions::default();
     let options = Options { level, ..Options::default() };
-    let output =
-        compile(&mut module, &pipeline(&target), &options, &target, None, &mut []).expect("compiles");
+    let output = compile(&mut module, &pipeline(target), &options, target, None, &mut []).expect("compiles");
     (module, output)
 }
 
@@ -72,9 +74,57 @@ fn the_kernel_agrees() {
     }
 }
 
+#[test]
+fn a_ring_that_is_addressed_directly_is_found_as_well() {
+    let target =
+        TargetOptions { bind: larrow_backend_bpf::bind::BindMode::Direct, ..TargetOptions::default() };
+    let source = parsed(FILTER);
+    let (module, output) = compiled_for(FILTER, 4, &target);
+    for (inputs, _) in inputs() {
+        let first = interp(&source, "filter", &inputs).unwrap();
+        let bound = interp(&module, "filter", &inputs).unwrap();
+        assert_eq!(first.differences(&bound), [""; 0]);
+        if let Err(why) = kernel_version() {
+            return skipped(&why);
+        }
+        let second = kernel(&output.object, &module, "filter", &inputs).unwrap();
+        assert_eq!(first.differences(&second), [""; 0]);
+    }
+}
+
 #[expect(clippy::print_stderr, reason = "a test that cannot run says so")]
 fn skipped(why: &EngineError) {
     eprintln!("skipped: {why}");
+}
+
+/// Runs the example's pipeline with one more pass, watched.
+fn validated(pass: larrow_passes::Pass) -> Result<usize, String> {
+    let target = TargetOptions::default();
+    let mut rows = pipeline(&target);
+    rows.insert_before("fuse", pass).unwrap();
+    let inputs = inputs().into_iter().map(|(inputs, _)| inputs).collect();
+    let mut watch = Validate::new(vec!["filter".into()], inputs);
+    let made = compile(&mut parsed(FILTER), &rows, &Options::default(), &target, None, &mut [&mut watch]);
+    made.map(|_| watch.checks()).map_err(|errors| errors[0].message.clone())
+}
+
+#[test]
+fn a_pass_that_changes_the_meaning_is_found_by_running() {
+    use larrow_ir::{Aux, Function, Op};
+    use larrow_passes::{Changed, Pass, PassCx};
+    type Decls = larrow_ir::Decls;
+    let idle = |_: &mut Function, _: &mut Decls, _: &mut PassCx<'_>| Ok(Changed::No);
+    assert!(validated(Pass::function("idle", "does nothing", idle)).unwrap() > 50);
+    let wrong = |func: &mut Function, _: &mut Decls, _: &mut PassCx<'_>| {
+        let found = func
+            .iter_insts()
+            .find(|&(_, v)| func.inst(v).op == Op::Const && matches!(func.inst(v).aux, Aux::Int(80)));
+        let Some((_, v)) = found else { return Ok(Changed::No) };
+        func.inst_mut(v).aux = Aux::Int(81);
+        Ok(Changed::Yes)
+    };
+    let message = validated(Pass::function("wrong", "changes a constant", wrong)).unwrap_err();
+    assert_eq!(message, "pass `wrong` changed what the program does: @filter on input 0: result: 2 ≠ 1");
 }
 
 #[test]

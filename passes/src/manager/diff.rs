@@ -38,6 +38,8 @@ impl fmt::Display for Edit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bare = |id: &str| id.split(' ').next().unwrap_or("").to_string();
         match self {
+            Edit::Added { line, .. } if line.starts_with("slot ") => write!(f, "+ {line}"),
+            Edit::Removed { line, .. } if line.starts_with("slot ") => write!(f, "- {line}"),
             Edit::Added { id, line } if line.starts_with(&bare(id)) => write!(f, "+ {line}"),
             Edit::Added { id, line } => write!(f, "+ {}   {line}", bare(id)),
             Edit::Removed { id, line } if line.starts_with(&bare(id)) => write!(f, "- {line}"),
@@ -72,6 +74,8 @@ fn keyed(text: &str) -> IndexMap<String, String> {
         let key = if numbered('b') && line[first.len()..].starts_with(':') {
             block = first.to_string();
             block.clone()
+        } else if let Some(slot) = line.strip_prefix("slot ") {
+            slot.split(':').next().unwrap_or("").to_string()
         } else if numbered('v') || numbered('s') {
             first.to_string()
         } else if block.is_empty() {
@@ -123,6 +127,14 @@ mod tests {
                 "- v1 = Const <u32> [1]",
             ]
         );
+    }
+
+    #[test]
+    fn slots_are_compared_by_id() {
+        let before = "func @f() {\n    slot s0: u16\nb0:\n    Ret\n}\n";
+        let after = "func @f() {\n    slot s1: u32\nb0:\n    Ret\n}\n";
+        let shown: Vec<String> = diff(before, after).iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["+ slot s1: u32", "- slot s0: u16"]);
     }
 
     #[test]
