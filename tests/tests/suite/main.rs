@@ -5,6 +5,7 @@ mod case;
 mod channels;
 mod errors;
 mod hooks;
+mod kernel;
 mod passes;
 mod registry;
 mod run;
