@@ -89,8 +89,7 @@ pub struct Compared {
     pub stages: u32,
     /// Whether the kernel ran the object.
     pub kernel: bool,
-    /// Settings at which the program was refused with a plain error because its stack is too small: without
-    /// optimization nothing shares a slot.
+    /// Settings at which the program was refused with a plain error because its calls need more than BPF's stack.
     pub refused: u32,
 }
 
