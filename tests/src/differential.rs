@@ -176,9 +176,7 @@ pub fn compare(
     let stages = check.stages;
     let output = match output {
         Ok(output) => output,
-        Err(errors)
-            if setting.level.is_none() && errors.iter().all(|e| e.message.contains("bytes of stack")) =>
-        {
+        Err(errors) if errors.iter().all(|e| e.message.contains("bytes of stack")) => {
             return Ok(Compared { stages, kernel, refused: 1 });
         }
         Err(errors) => return Err(mismatch("the compiler", spell(&errors))),
