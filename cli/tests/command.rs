@@ -80,6 +80,8 @@ fn an_object_is_written_whole_and_can_be_read_back() {
     for part in ["<ports>", "<map_lookup_elem>", "port_filter.go:8:", "exit"] {
         assert!(shown.contains(part), "{part} in\n{shown}");
     }
+    let llvm = out(&larrow(&["compile", &example("port_filter"), "--emit", "llvm", "--validate"]));
+    assert!(llvm.contains("target triple = \"bpf\""), "{llvm}");
     let level0 = out(&larrow(&["compile", &example("port_filter"), "-l=0", "--emit", "asm"]));
     assert!(level0.contains("<runtime.chanrecv2.u16.8>"), "{level0}");
 }

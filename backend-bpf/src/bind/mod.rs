@@ -1,11 +1,12 @@
 //! `bind-channels`: each channel gets its map, and each channel runtime call becomes a call of the prelude.
 //!
 //! 1. Every channel that a program reaches is declared as an array map of one element, a ring.
-//! 2. Functions with channel parameters are cloned per instance (element type and capacity), from the program
-//!    entries down.
+//! 2. Functions with channel parameters are cloned per instance (element type and capacity, or nil), from the
+//!    program entries down; the originals stay as they were, and go at the end.
 //! 3. In each function `ChanAddr` becomes the address of the ring — a lookup with a constant key, or a direct
 //!    address — and `CallRuntime` a call of `runtime.NAME.INSTANCE`; Go's results are fields of its status word.
-//! 4. An operation that panics is followed by a branch on the abort bit.
+//! 4. An operation that panics is followed by a branch on the abort bit. The way to the panic counts at the
+//!    operation's site, for the count behind the operation is never reached.
 //!
 //! **Invariant:** afterwards no value has a channel type and no `CallRuntime`, `Status` or `ChanAddr` is left.
 

@@ -1,8 +1,9 @@
 //! Calls that return tuples.
 //!
 //! Members of up to 64 bits together travel packed in R0, the first in the lowest bits. Wider tuples are written
-//! through a hidden pointer, the callee's last parameter, to a slot of the caller. Tuples made and taken apart
-//! in one function are forwarded.
+//! through a hidden pointer, the callee's last parameter, to a slot of the caller. Where that pointer would be a
+//! sixth argument, the fifth travels in the slot, behind the members. Tuples made and taken apart in one function
+//! are forwarded.
 
 use larrow_ir::cranelift_entity::SecondaryMap;
 use larrow_ir::{
@@ -17,11 +18,15 @@ use super::edit::{Editor, rewrite};
 enum Shape {
     /// In R0: each member's type and lowest bit.
     Packed(Vec<(Type, u32)>),
-    /// In memory: each member's type and byte, and the type of the whole.
-    Hidden(Vec<(Type, u64)>, Type),
+    /// In memory: each member's type and byte, the type of the whole, and the byte of the fifth argument if it
+    /// travels there.
+    Hidden(Vec<(Type, u64)>, Type, Option<u64>),
 }
 
-fn shape(decls: &mut Decls, ty: Type) -> Option<Shape> {
+/// How many arguments go through registers.
+const REGISTERS: usize = 5;
+
+fn shape(decls: &mut Decls, ty: Type, params: usize) -> Option<Shape> {
     let items = decls.types.tuple_items(ty).to_vec();
     if items.is_empty() {
         return None;
@@ -36,8 +41,9 @@ fn shape(decls: &mut Decls, ty: Type) -> Option<Shape> {
         return Some(Shape::Packed(packed));
     }
     let places = (0..).step_by(8).zip(items).map(|(at, item)| (item, at)).collect::<Vec<_>>();
-    let whole = decls.types.array(Type::U64, places.len() as u64);
-    Some(Shape::Hidden(places, whole))
+    let overflow = (params == REGISTERS).then_some(8 * places.len() as u64);
+    let whole = decls.types.array(Type::U64, places.len() as u64 + u64::from(overflow.is_some()));
+    Some(Shape::Hidden(places, whole, overflow))
 }
 
 /// Rewrites every function and call whose result is a tuple, and forwards the members of other tuples.
@@ -48,8 +54,8 @@ pub fn legalize_calls(module: &mut Module) -> Result<bool, Vec<Diagnostic>> {
     let ids: Vec<FuncId> = module.funcs.ids().collect();
     let mut shapes: SecondaryMap<FuncId, Option<Shape>> = SecondaryMap::new();
     for &id in &ids {
-        let result = module.funcs[id].result;
-        shapes[id] = shape(&mut module.decls, result);
+        let (result, params) = (module.funcs[id].result, module.funcs[id].params.len());
+        shapes[id] = shape(&mut module.decls, result, params);
     }
     let mut changed = false;
     let mut errors = Vec::new();
@@ -82,10 +88,14 @@ fn rewrite_returns(func: &mut Function, decls: &mut Decls, shape: &Shape) {
             func.result = Type::U64;
             None
         }
-        Shape::Hidden(_, whole) => {
+        Shape::Hidden(_, whole, overflow) => {
             func.result = Type::UNIT;
             let ty = decls.types.ptr(Space::Stack, *whole);
-            Some(func.add_param(ty))
+            let hidden = func.add_param(ty);
+            if let Some(at) = overflow {
+                receive_overflow(func, decls, hidden, *at);
+            }
+            Some(hidden)
         }
     };
     for b in func.layout().to_vec() {
@@ -110,7 +120,7 @@ fn rewrite_returns(func: &mut Function, decls: &mut Decls, shape: &Shape) {
                 }
                 func.block_mut(b).term = Terminator::Ret(Some(sum));
             }
-            Shape::Hidden(members, _) => {
+            Shape::Hidden(members, ..) => {
                 let hidden = hidden.expect("made above");
                 for (i, &(ty, at)) in (0..).zip(members) {
                     if ty == Type::UNIT {
@@ -128,6 +138,22 @@ fn rewrite_returns(func: &mut Function, decls: &mut Decls, shape: &Shape) {
     }
 }
 
+/// Turns the fifth parameter into a load from the caller's slot; the hidden pointer takes its register.
+fn receive_overflow(func: &mut Function, decls: &mut Decls, hidden: Value, at: u64) {
+    let fifth = func.params.remove(REGISTERS - 1);
+    func.inst_mut(hidden).aux = Aux::Index(REGISTERS as u32 - 1);
+    let (ty, entry) = (func.ty(fifth), func.entry());
+    let rest = func.detach_insts(entry);
+    let by = func.append(entry, Inst::new(Op::Const, Type::U64, &[]).with(Aux::Int(at)));
+    let from = decls.types.ptr(Space::Stack, ty);
+    let from = func.append(entry, Inst::new(Op::PtrAdd, from, &[hidden, by]));
+    *func.inst_mut(fifth) = Inst::new(Op::Load, ty, &[from]);
+    func.attach(entry, fifth);
+    for v in rest {
+        func.attach(entry, v);
+    }
+}
+
 fn rewrite_calls(
     func: &mut Function,
     decls: &mut Decls,
@@ -141,7 +167,7 @@ fn rewrite_calls(
     for v in calls {
         let Aux::Func(id) = func.inst(v).aux else { continue };
         callee[v] = Some(id);
-        if let Some(Shape::Hidden(_, whole)) = &shapes[id] {
+        if let Some(Shape::Hidden(_, whole, _)) = &shapes[id] {
             slots[v] = Some(func.add_slot(*whole));
         }
     }
@@ -151,8 +177,15 @@ fn rewrite_calls(
             (Op::Call, Aux::Func(id)) => match &shapes[id] {
                 Some(shape) => {
                     let mut args = inst.args.clone();
-                    if let (Shape::Hidden(_, whole), Some(slot)) = (shape, slots[v]) {
-                        args.push(local(edit, slot, *whole));
+                    if let (Shape::Hidden(_, whole, overflow), Some(slot)) = (shape, slots[v]) {
+                        let base = local(edit, slot, *whole);
+                        if let Some(at) = overflow {
+                            let fifth = args.pop().expect("the callee has five parameters");
+                            let ty = edit.func.ty(fifth);
+                            let to = edit.at_offset(base, *at, ty);
+                            edit.inst(Inst::new(Op::Store, Type::UNIT, &[to, fifth]));
+                        }
+                        args.push(base);
                     }
                     let packed = matches!(shape, Shape::Packed(_));
                     edit.func.inst_mut(v).ty = if packed { Type::U64 } else { Type::UNIT };
@@ -194,7 +227,7 @@ fn take_member(edit: &mut Editor<'_>, v: Value, call: Value, shape: &Shape, i: u
                 edit.become_op(v, Op::Trunc, &[shifted], Aux::None);
             }
         }
-        Shape::Hidden(members, whole) => {
+        Shape::Hidden(members, whole, _) => {
             let (ty, at) = members[i];
             let Some(slot) = slot else { return };
             let base = local(edit, slot, *whole);

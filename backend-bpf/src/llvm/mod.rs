@@ -84,31 +84,46 @@ pub fn print(module: &Module, isa: Isa) -> Result<String, Vec<Diagnostic>> {
     if errors.is_empty() { Ok(out) } else { Err(errors) }
 }
 
-/// The target's pipeline as far as [`print()`] wants it: with what lowers, binds and refuses, and without what
-/// legalizes.
+/// The target's pipeline as far as [`print()`] wants it.
 pub fn pipeline(target: &TargetOptions) -> Pipeline {
-    let mut pipeline = crate::target::pipeline(target);
-    let expect = "the target's pipeline has this row";
-    let first = pipeline.position("check-bpf").expect(expect) + 1;
-    let end = pipeline.position("before-write").expect(expect);
-    let rows: Vec<String> = pipeline.names().take(end).skip(first).map(str::to_string).collect();
-    for row in rows {
-        pipeline.remove(&row).expect(expect);
+    without_legalization(crate::target::pipeline(target))
+}
+
+/// A pipeline with what lowers, binds and refuses, and without what legalizes.
+pub fn without_legalization(mut pipeline: Pipeline) -> Pipeline {
+    let rows: Vec<String> = pipeline.names().map(str::to_string).collect();
+    let after_check = rows.iter().skip_while(|row| *row != "check-bpf").skip(1);
+    for row in after_check.take_while(|row| *row != "before-write") {
+        pipeline.remove(row).expect("the row was just there");
     }
     pipeline
 }
 
-/// Compiles a module as far as LLVM takes over, and writes it.
+/// Compiles a module as far as LLVM takes over, and writes it. `pipeline` is one of
+/// [`without_legalization()`]'s.
 ///
 /// # Errors
 /// The diagnostics of the pass that found errors, or of [`print()`].
+pub fn compile(
+    module: &mut Module,
+    pipeline: &Pipeline,
+    options: &Options,
+    target: &TargetOptions,
+) -> Result<String, Vec<Diagnostic>> {
+    crate::target::run(module, pipeline, options, &mut [])?;
+    print(module, target.isa)
+}
+
+/// As [`compile()`], with the pipeline that there is.
+///
+/// # Errors
+/// As for [`compile()`].
 pub fn emit(
     module: &mut Module,
     options: &Options,
     target: &TargetOptions,
 ) -> Result<String, Vec<Diagnostic>> {
-    crate::target::run(module, &pipeline(target), options, &mut [])?;
-    print(module, target.isa)
+    compile(module, &pipeline(target), options, target)
 }
 
 /// Gives every edge that is not its block's first into the same target a block of its own: a phi there may tell

@@ -103,3 +103,52 @@ impl Webs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use larrow_ir::{FuncBuilder, Function, Module, Type};
+
+    use super::*;
+    use crate::{TargetOptions, compile_module};
+
+    #[test]
+    fn a_web_takes_no_more_than_the_most() {
+        let mut webs = Webs::new(300);
+        let refused: Vec<u32> = (1..300).filter(|&n| !webs.join(n - 1, n)).collect();
+        assert_eq!(refused, [MOST, 2 * MOST]);
+        assert!(webs.join(0, MOST - 1), "they are one already");
+    }
+
+    /// A chain of diamonds, each of whose phis may take the register of the last. In tests the allocator's checker
+    /// looks at the result.
+    #[test]
+    fn a_long_chain_of_phis_costs_few_copies() {
+        const DIAMONDS: u64 = 300;
+        let mut module = Module::new("chain.go");
+        let mut func = Function::new("f", Type::U64);
+        let mut x = func.add_param(Type::U64);
+        let mut build = FuncBuilder::new(&mut func, &mut module.decls);
+        let entry = build.block();
+        build.switch_to(entry);
+        for n in 0..DIAMONDS {
+            let bound = build.int(Type::U64, n * 3);
+            let less = build.less_u(x, bound);
+            let (then, other, join) = (build.block(), build.block(), build.block());
+            build.branch(less, then, other);
+            build.switch_to(then);
+            let sum = build.add(x, bound);
+            build.jump(join);
+            build.switch_to(other);
+            let mixed = build.xor(x, bound);
+            build.jump(join);
+            build.switch_to(join);
+            x = build.phi(Type::U64, &[sum, mixed]);
+        }
+        build.ret(Some(x));
+        assert!(module.add_func(func).is_ok(), "the module was empty");
+        let compiled = compile_module(&module, &TargetOptions::default()).expect("it compiles");
+        let count = compiled.funcs[0].code.insts.len() as u64;
+        // A branch, two operations and a jump each.
+        assert!(count < DIAMONDS * 4 + DIAMONDS / 10, "{count}");
+    }
+}

@@ -149,7 +149,10 @@ impl Selector<'_> {
             return self.alu_imm(AluOp::Xor, self.exec(1), dst, diff, 1);
         }
         if narrow {
-            // A comparison with false is the value itself, which `root` has seen.
+            // A comparison with false is the value itself; `root` sees that only where false stands second.
+            if diff != dst {
+                self.push(MachOp::Mov { width: Width::W64, dst, src: diff });
+            }
             return;
         }
         let signed = self.temp();

@@ -109,9 +109,9 @@ pub(super) enum Bind {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
 pub(super) enum Order {
-    /// At a random case
+    /// At a random case, and on from there around the end
     Random,
-    /// At the first case
+    /// At the first: sends in source order, then receives
     Source,
 }
 
@@ -162,6 +162,8 @@ pub(super) enum Emit {
     Asm,
     /// The module after the last pass
     Ir,
+    /// The lowered module as LLVM IR, for llc -march=bpf
+    Llvm,
     /// What each pass did, as lines of JSON
     Trace,
     /// Functions, maps, channels and sites of the object, as JSON

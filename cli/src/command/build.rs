@@ -1,9 +1,9 @@
 //! From the arguments to a compiled module.
 
-use larrow_backend_bpf::TargetOptions;
 use larrow_backend_bpf::bind::{BindMode, WouldBlock};
 use larrow_backend_bpf::runtime::SelectOrder;
 use larrow_backend_bpf::target::{self, Output};
+use larrow_backend_bpf::{TargetOptions, llvm};
 use larrow_ir::{Diagnostic, Module};
 use larrow_passes::{Observer, Options, Pipeline, PipelineError};
 
@@ -54,7 +54,11 @@ pub(super) fn pass_options(args: &TargetArgs, level: u8) -> Options {
 
 /// The pipeline, without the passes that are to be left out.
 pub(super) fn pipeline(args: &TargetArgs, target: &TargetOptions) -> Result<Pipeline, CliError> {
-    let mut pipeline = target::pipeline(target);
+    without(target::pipeline(target), args)
+}
+
+/// A pipeline without the passes that are to be left out.
+fn without(mut pipeline: Pipeline, args: &TargetArgs) -> Result<Pipeline, CliError> {
     for name in &args.without {
         pipeline.disable(name).map_err(|error| no_pass(&error))?;
     }
@@ -90,6 +94,25 @@ pub(super) fn compile(
         Ok(output) => Ok(Built { module, output }),
         Err(diagnostics) => Err(input.failed(diagnostics, module)),
     }
+}
+
+/// The module as LLVM IR: the pipeline as far as LLVM takes over.
+pub(super) fn llvm_text(
+    input: &Input,
+    args: &TargetArgs,
+    level: u8,
+    observers: &mut [&mut dyn Observer],
+) -> Result<String, CliError> {
+    let target = target_options(args);
+    let pipeline = without(llvm::pipeline(&target), args)?;
+    let mut module = input.module.clone();
+    if let Err(failure) = pipeline.run(&mut module, &pass_options(args, level), observers) {
+        return Err(match failure.diagnostics() {
+            [] => CliError::usage(failure.to_string()),
+            found => input.failed(found.to_vec(), module),
+        });
+    }
+    llvm::print(&module, target.isa).map_err(|found| input.failed(found, module))
 }
 
 /// How many inputs are made up to validate with.

@@ -9,7 +9,7 @@ use larrow_passes::{Observer, Trace};
 use serde_json::{Value, json};
 
 use super::args::{CompileArgs, Emit};
-use super::build::{Built, compile, show_report, target_options, validator};
+use super::build::{Built, compile, llvm_text, show_report, target_options, validator};
 use super::error::CliError;
 use super::input::Input;
 use super::{disasm, inspect, output, style, trace_json};
@@ -29,6 +29,9 @@ pub(super) fn run(args: &CompileArgs) -> Result<(), CliError> {
     if args.validate {
         observers.push(&mut validate);
     }
+    if args.emit == Emit::Llvm {
+        return write(args, &llvm_text(&input, &args.target, args.level, &mut observers)?);
+    }
     let built = compile(&input, &args.target, &target, args.level, &mut observers)?;
     show_report(&input, &built);
     match args.emit {
@@ -42,6 +45,7 @@ pub(super) fn run(args: &CompileArgs) -> Result<(), CliError> {
         }
         Emit::Asm => write(args, &disasm::listing(&built.output.object, None, false)?),
         Emit::Ir => write(args, &text::print(&built.module)),
+        Emit::Llvm => unreachable!("it is written before the target's own rows run"),
         Emit::Trace => {
             inspect::push_stages(&mut trace, &built);
             write(args, &trace_text(&trace))

@@ -1,5 +1,5 @@
-//! `insert-map-lookup`: each `Outcome` becomes a lookup of its site's record and an atomic count; and
-//! `drop-outcomes`, which takes them out where hooks are not wanted.
+//! `insert-map-lookup`: each `Outcome` becomes a lookup of its site's record and an atomic count; where hooks
+//! are not wanted it is taken out.
 //!
 //! ```text
 //! v9: Outcome [site 3] v5         v10 = Status <u32> v5

@@ -184,7 +184,7 @@ pub(crate) fn verified(name: &str, module: &Module) {
     let printed = text::print(module);
     match text::parse(name, &printed) {
         Ok(again) => {
-            assert!(again.module == *module, "{name} changes on its way through the text:\n{printed}")
+            assert!(again.module == *module, "{name} changes on its way through the text:\n{printed}");
         }
         Err(errors) => panic!("{name} does not parse once printed: {errors:#?}\n{printed}"),
     }

@@ -3,6 +3,7 @@
 
 mod case;
 mod channels;
+mod docs;
 mod errors;
 mod hooks;
 mod kernel;

@@ -17,7 +17,7 @@ pub(crate) fn target_options(options: &[(String, String)]) -> TargetOptions {
             ("bind", "lookup") => target.bind = BindMode::Lookup,
             ("select-order", "source") => target.select_order = SelectOrder::Source,
             ("select-order", "random") => target.select_order = SelectOrder::Random,
-            ("hooks" | "level" | "required-only", _) => {}
+            ("hooks" | "level" | "required-only" | "kernel", _) => {}
             _ => panic!("there is no option {key}={value}"),
         }
     }
