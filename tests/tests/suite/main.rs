@@ -9,6 +9,7 @@ mod hooks;
 mod kernel;
 mod passes;
 mod registry;
+mod ring;
 mod run;
 mod sites;
 mod world;
