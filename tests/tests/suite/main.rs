@@ -5,6 +5,7 @@ mod case;
 mod channels;
 mod docs;
 mod errors;
+mod gate;
 mod hooks;
 mod kernel;
 mod passes;

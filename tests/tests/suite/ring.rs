@@ -1,6 +1,9 @@
 //! One channel between two CPUs: threads pinned to either send and receive in the kernel while another sends and
 //! receives over shared memory. Nothing is lost, nothing comes twice, and each sender's elements stay in order.
-#![expect(clippy::print_stderr, reason = "a skipped test must be seen, and figures are the point of this one")]
+#![expect(
+    clippy::print_stderr,
+    reason = "a skipped test must be seen, and figures are the point of this one"
+)]
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +17,7 @@ use larrow_backend_bpf::{TargetOptions, target};
 use larrow_ir::{Module, SiteKind, text};
 use larrow_passes::Options;
 
-use crate::kernel::kernel_or_skip;
+use crate::gate::kernel_or_skip;
 
 /// How many elements each of the two senders in the kernel sends, and the one in user space.
 const IN_KERNEL: u64 = 450_000;
