@@ -202,7 +202,7 @@ impl Interp<'_> {
         id.map(|id| self.places.globals[id.index()]).ok_or_else(|| InterpError::NoGlobal(name.to_string()))
     }
 
-    /// What was counted at a site, in the order of [`SiteKind::counters`].
+    /// What was counted at a site, in the order of [`larrow_ir::SiteKind::counters`].
     pub fn outcomes(&self, site: SiteId) -> [u64; 4] {
         self.outcomes.get(site.index()).copied().unwrap_or_default()
     }

@@ -285,7 +285,7 @@ pub type Arity = Option<u8>;
 macro_rules! for_each_op {
     ($m:ident) => {
         $m! {
-            Param Core 0 Index Param (PURE) "the function's parameter [i]; stands in the header only";
+            Param Core 0 Index Param (PURE) "the function's parameter `[i]`; stands in the header only";
             Const Core 0 Const Const (PURE) "a constant: `v1 = Const <u16> [80]`, `[true]`, `[1.5]`, `[nil]`";
 
             Add Core 2 None IntBinary (PURE) "sum, modulo 2ⁿ";
@@ -333,7 +333,7 @@ macro_rules! for_each_op {
 
             Phi Core - None Phi (PURE) "the operand of the edge taken; operands follow the block's predecessor order";
             Copy Core 1 None Copy (PURE) "the operand";
-            Extract Core 1 Index Extract (PURE) "member [i] of a tuple";
+            Extract Core 1 Index Extract (PURE) "member `[i]` of a tuple";
             Tuple Core - None Tuple (PURE) "its operands together";
             CondSelect Core 3 None CondSelect (PURE) "the second operand if the first is true, else the third";
             Bounded Core 1 Bounds Bounded (TRAPS) "the operand, proved to lie in [lo..hi] unsigned, or a trap; what the check proved is this value, so nobody looks through it";
@@ -344,8 +344,8 @@ macro_rules! for_each_op {
             PtrAdd Core 2 None PtrAdd (PURE) "a pointer moved by bytes";
             Load Core 1 None Load (READS) "what a pointer points to";
             Store Core 2 None Store (WRITES) "writes through a pointer";
-            MemCopy Core 2 Size MemCopy (READS | WRITES) "copies [size] bytes from the second to the first; they do not overlap unless they are the same";
-            MemZero Core 1 Size MemZero (WRITES) "zeroes [size] bytes";
+            MemCopy Core 2 Size MemCopy (READS | WRITES) "copies `[size]` bytes from the second to the first; they do not overlap unless they are the same";
+            MemZero Core 1 Size MemZero (WRITES) "zeroes `[size]` bytes";
             New Core 0 None New (WRITES) "a fresh zeroed object on the heap";
 
             AtomicLoad Core 1 None AtomicLoad (READS | ACQUIRES) "load, and later accesses stay behind it";

@@ -197,5 +197,5 @@ fn a_block_of_many_calls_is_inlined() {
     b.ret(Some(v));
     let top = m.add_func(f).unwrap();
     Pipeline::new([inline()]).run(&mut m, &Options::default(), &mut []).unwrap();
-    assert!(m.funcs[top].iter_insts().all(|(_, v)| m.funcs[top].inst(v).op != larrow_ir::Op::Call));
+    assert!(m.funcs[top].iter_insts().all(|(_, v)| m.funcs[top].inst(v).op != Op::Call));
 }
