@@ -1,32 +1,7 @@
-<<<<<<< HEAD
-//! Against the running kernel. Where it is missing each test says so and passes; the last line of a run tells how
-//! many ran and how many did not.
-#![expect(clippy::print_stderr, reason = "a skipped test must be seen")]
-
-use std::sync::atomic::{AtomicU32, Ordering};
-
-use larrow::engine;
-
-/// How many tests ran in the kernel, and how many had to be skipped.
-static RAN: AtomicU32 = AtomicU32::new(0);
-static SKIPPED: AtomicU32 = AtomicU32::new(0);
-
-/// Whether BPF can be used; counts, and says so if not.
-pub(crate) fn kernel_or_skip(test: &str) -> bool {
-    let why = engine::kernel_version().err();
-    let counter = if why.is_some() { &SKIPPED } else { &RAN };
-    counter.fetch_add(1, Ordering::SeqCst);
-    if let Some(why) = &why {
-        eprintln!("SKIPPED {test}: {why}");
-    }
-    let (ran, skipped) = (RAN.load(Ordering::SeqCst), SKIPPED.load(Ordering::SeqCst));
-    eprintln!("kernel tests so far: {ran} ran, {skipped} skipped");
-    why.is_none()
-=======
 //! The channel programs on the kernel: the real verifier takes every one of them at every level, and what it
 //! runs to is what the interpreter says of the source.
 
-use larrow::engine::{EngineError, Inputs, SelectOrder, interp, kernel, kernel_version};
+use larrow::engine::{Inputs, SelectOrder, interp, kernel};
 use larrow_backend_bpf::TargetOptions;
 use larrow_backend_bpf::runtime::SelectOrder as TargetOrder;
 use larrow_backend_bpf::target::{self, Output};
@@ -35,6 +10,7 @@ use larrow_passes::Options;
 
 use crate::case::{Action, Arg, Case, Run, verified};
 use crate::passes::ends_early;
+use crate::gate::kernel_or_skip;
 
 /// The name of the program that calls the case's function.
 const ENTRY: &str = "main";
@@ -144,8 +120,8 @@ fn check_run(case: &Case, run: &Run, level: u8) {
 
 #[test]
 fn the_kernel_runs_every_program_as_the_interpreter_does() {
-    if let Err(why) = kernel_version() {
-        return skipped(&why);
+    if !kernel_or_skip("the_kernel_runs_every_program_as_the_interpreter_does") {
+        return;
     }
     let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/run");
     let mut paths: Vec<_> = std::fs::read_dir(dir).unwrap().map(|f| f.unwrap().path()).collect();
@@ -167,10 +143,4 @@ fn the_kernel_runs_every_program_as_the_interpreter_does() {
     }
     assert!(failed.is_empty(), "{failed:?}");
     assert!(ran >= 20, "{ran} programs");
-}
-
-#[expect(clippy::print_stderr, reason = "a test that cannot run says so")]
-fn skipped(why: &EngineError) {
-    eprintln!("skipped: {why}");
->>>>>>> main
 }

@@ -3,11 +3,15 @@
 
 mod case;
 mod channels;
+mod differential;
 mod docs;
 mod errors;
+mod gate;
 mod hooks;
 mod kernel;
+mod objects;
 mod passes;
+
 mod registry;
 mod ring;
 mod run;

@@ -14,7 +14,7 @@ use larrow_backend_bpf::{TargetOptions, target};
 use larrow_ir::{Module, SiteKind, text};
 use larrow_passes::Options;
 
-use crate::kernel::kernel_or_skip;
+use crate::gate::{kernel_or_skip, skip};
 
 /// How many elements each of the two senders in the kernel sends, and the one in user space.
 const IN_KERNEL: u64 = 450_000;
@@ -353,8 +353,7 @@ fn two_cpus_share_a_channel_and_lose_nothing() {
     }
     let cpus = cpus();
     let [first, second, ..] = cpus[..] else {
-        eprintln!("SKIPPED {name}: there is one CPU only");
-        return;
+        return skip(name, &"there is one CPU only");
     };
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/ring/two_cpus.ssa");
     let source = std::fs::read_to_string(path).expect("the case is there");
