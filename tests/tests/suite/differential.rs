@@ -88,7 +88,9 @@ fn generated_programs_mean_the_same_everywhere() {
             Err(mismatch) => failed.push(mismatch.to_string()),
         }
     }
-    eprintln!("{count} programs, {stages} stages, {on_kernel} on the kernel, {refused} refused for their stack");
+    eprintln!(
+        "{count} programs, {stages} stages, {on_kernel} on the kernel, {refused} refused for their stack"
+    );
     eprintln!("{coverage}");
     assert!(failed.is_empty(), "{} differences\n{}", failed.len(), failed.join("\n\n"));
     assert!(stages > count, "nothing was compared");

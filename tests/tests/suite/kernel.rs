@@ -9,8 +9,8 @@ use larrow_ir::{FuncBuilder, Function, Module, Space, Type, TypeKind, Value};
 use larrow_passes::Options;
 
 use crate::case::{Action, Arg, Case, Run, verified};
-use crate::passes::ends_early;
 use crate::gate::kernel_or_skip;
+use crate::passes::ends_early;
 
 /// The name of the program that calls the case's function.
 const ENTRY: &str = "main";

@@ -11,7 +11,6 @@ mod hooks;
 mod kernel;
 mod objects;
 mod passes;
-
 mod registry;
 mod ring;
 mod run;

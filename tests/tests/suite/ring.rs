@@ -1,6 +1,9 @@
 //! One channel between two CPUs: threads pinned to either send and receive in the kernel while another sends and
 //! receives over shared memory. Nothing is lost, nothing comes twice, and each sender's elements stay in order.
-#![expect(clippy::print_stderr, reason = "a skipped test must be seen, and figures are the point of this one")]
+#![expect(
+    clippy::print_stderr,
+    reason = "a skipped test must be seen, and figures are the point of this one"
+)]
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,8 +20,8 @@ use larrow_passes::Options;
 use crate::gate::{kernel_or_skip, skip};
 
 /// How many elements each of the two senders in the kernel sends, and the one in user space.
-const IN_KERNEL: u64 = 450_000;
-const IN_USER: u64 = 110_000;
+const IN_KERNEL: u64 = 1_500_000;
+const IN_USER: u64 = 300_000;
 /// The senders' numbers: those in the kernel stand in the packet.
 const KERNEL_SENDERS: [u8; 2] = [1, 2];
 const USER_SENDER: u8 = 3;
