@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use larrow::engine::{Inputs, SelectOrder, kernel_version};
+use larrow_backend_bpf::bind::BindMode;
 use larrow_backend_bpf::isa::Isa;
 use larrow_ir::generate::Coverage;
 use larrow_ir::{Module, text, verify};
@@ -34,7 +35,8 @@ pub(crate) fn everywhere(
 ) {
     for level in LEVELS {
         for isa in Isa::ALL {
-            let setting = Setting { level, isa, shuffle: 7 };
+            let bind = if isa == Isa::V2 { BindMode::Direct } else { BindMode::Lookup };
+            let setting = Setting { level, isa, bind, shuffle: 7 };
             match compare(module, entry(module), inputs, setting, kernel) {
                 Ok(compared) => {
                     total.stages += compared.stages;
