@@ -90,8 +90,8 @@ fn directly_addressed(compiled: &CompiledModule) -> Result<IndexSet<MapId>, Emit
     }
 }
 
-/// Objects relocate addresses inside values for data sections only; so such a map becomes one, `.bss.NAME`, which
-/// loaders make a one-element array of.
+/// Objects relocate addresses inside values for data sections only; so such a map becomes one, `.data.NAME`, which
+/// loaders make a one-element array of. It stands in the object as zeros: libbpf 1.1 does not take `.bss.NAME`.
 fn emit_values(
     module: &Module,
     direct: &IndexSet<MapId>,
@@ -101,14 +101,14 @@ fn emit_values(
     let mut indices = IndexMap::new();
     for &id in direct {
         let (map, name) = (&module.decls.maps[id], c_name(module.decls.maps.name(id)));
-        let section = format!(".bss.{name}");
+        let section = format!(".data.{name}");
         let size = u32::try_from(module.decls.types.size(map.value));
         let size = size.map_err(|_| EmitError::TooLarge { what: section.clone() })?;
         let btf = Some(types.get(module, &mut object.btf, map.value));
         indices.insert(id, object.globals.len());
         object.globals.push(DataSection {
             name: section,
-            contents: Contents::Zeroed(size),
+            contents: Contents::Data(vec![0; size as usize]),
             align: 8,
             symbols: vec![DataSymbol { name, offset: 0, size, btf }],
         });

@@ -148,8 +148,10 @@ fn declare(module: &Module, names: &Names, direct: &EntitySet<MapId>, out: &mut 
     let types = &module.decls.types;
     for (id, map) in module.decls.maps.iter() {
         if direct.contains(id) {
-            let (size, section) =
-                (types.size(map.value), name::quoted_always(&format!(".bss.{}", module.decls.maps.name(id))));
+            let (size, section) = (
+                types.size(map.value),
+                name::quoted_always(&format!(".data.{}", module.decls.maps.name(id))),
+            );
             let _ = writeln!(
                 out,
                 "@{} = dso_local global [{size} x i8] zeroinitializer, section {section}, align 8",

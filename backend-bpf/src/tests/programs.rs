@@ -621,7 +621,7 @@ fn a_value_is_addressed_directly() {
         });
         let loaded = load(&module, isa);
         assert_eq!(run(&loaded, &[33, 0, 0, 0, 0, 0, 0, 0])[1], 33);
-        let bytes = loaded.map(".bss.ring").expect("it is there").lookup(&[0; 4]).expect("an array");
+        let bytes = loaded.map(".data.ring").expect("it is there").lookup(&[0; 4]).expect("an array");
         let bytes = bytes.expect("its only entry");
         assert_eq!((bytes[16], bytes[24]), (33, 7), "{isa}");
     }

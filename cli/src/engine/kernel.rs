@@ -220,7 +220,7 @@ impl<'a> Loaded<'a> {
 /// The map of the module's name; one whose value is addressed directly is a data section.
 fn map_of<'l>(loaded: &'l LoadedObject, name: &str) -> Option<&'l Map> {
     let name = c_name(name);
-    loaded.map(&name).or_else(|| loaded.map(&format!(".bss.{name}")))
+    loaded.map(&name).or_else(|| loaded.map(&format!(".data.{name}")))
 }
 
 /// Gives `f` the user's end of a channel's ring, over the map's shared memory.

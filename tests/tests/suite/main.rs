@@ -6,6 +6,7 @@ mod channels;
 mod docs;
 mod errors;
 mod gate;
+mod golden;
 mod hooks;
 mod kernel;
 mod passes;
