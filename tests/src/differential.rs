@@ -7,6 +7,7 @@
 use std::fmt;
 
 use larrow::engine::{self, EngineError, Inputs, Observed, SelectOrder};
+use larrow_backend_bpf::bind::BindMode;
 use larrow_backend_bpf::isa::Isa;
 use larrow_backend_bpf::runtime::SelectOrder as TargetOrder;
 use larrow_backend_bpf::{TargetOptions, target};
@@ -21,6 +22,8 @@ pub struct Setting {
     pub level: Option<u8>,
     /// The instruction set.
     pub isa: Isa,
+    /// How programs get at channels.
+    pub bind: BindMode,
     /// The seed that passes are shuffled by.
     pub shuffle: u64,
 }
@@ -28,8 +31,12 @@ pub struct Setting {
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.level {
-            Some(level) => write!(f, "-l={level} --mcpu {}", self.isa),
-            None => write!(f, "-N --mcpu {}", self.isa),
+            Some(level) => write!(f, "-l={level} --mcpu {}", self.isa)?,
+            None => write!(f, "-N --mcpu {}", self.isa)?,
+        }
+        match self.bind {
+            BindMode::Lookup => Ok(()),
+            BindMode::Direct => f.write_str(" --bind direct"),
         }
     }
 }
@@ -159,8 +166,12 @@ pub fn compare(
     if let Some(trap) = &want.trap {
         return Err(mismatch("source", vec![trap.trap.to_string()]));
     }
-    let target =
-        TargetOptions { isa: setting.isa, select_order: TargetOrder::Source, ..TargetOptions::default() };
+    let target = TargetOptions {
+        isa: setting.isa,
+        bind: setting.bind,
+        select_order: TargetOrder::Source,
+        ..TargetOptions::default()
+    };
     let mut options = Options::checked(setting.level.unwrap_or(0), setting.shuffle);
     options.required_only = setting.level.is_none();
     let mut module = program.clone();
@@ -208,13 +219,14 @@ fn spell(errors: &[Diagnostic]) -> Vec<String> {
     errors.iter().map(ToString::to_string).collect()
 }
 
-/// The BPF program of a seed with inputs for it: a packet, and elements for some of its channels.
+/// The BPF program of a seed with inputs for it: a packet, elements for some of its channels, and a closed one now
+/// and then.
 pub fn generated(seed: u64) -> (Module, &'static str, Inputs) {
     let profile = generate::Profile::bpf();
     let module = generate::generate(seed, &profile);
     let mut random = Random::new(seed ^ 0x5eed);
     let mut inputs = Inputs { select_order: SelectOrder::Source, ..Inputs::default() };
-    inputs.packet = Some((0..64 + random.below(64)).map(|_| random.below(256) as u8).collect());
+    inputs.packet = Some((0..14 + random.below(114)).map(|_| random.below(256) as u8).collect());
     inputs.repeat = 1 + random.below(3) as u32;
     for (id, chan) in module.decls.chans.iter() {
         let Some((elem, _)) = module.decls.types.chan_parts(chan.ty) else { continue };
@@ -223,7 +235,11 @@ pub fn generated(seed: u64) -> (Module, &'static str, Inputs) {
         let is_bool = module.decls.types.bits(elem) == Some(1);
         let elements = (0..count)
             .map(|_| (0..size).map(|_| random.below(if is_bool { 2 } else { 256 }) as u8).collect());
-        inputs.sends.push((module.decls.chans.name(id).to_string(), elements.collect()));
+        let name = module.decls.chans.name(id).to_string();
+        inputs.sends.push((name.clone(), elements.collect()));
+        if random.one_in(8) {
+            inputs.closes.push(name);
+        }
     }
     (module, entry_name(&profile), inputs)
 }
@@ -238,7 +254,8 @@ pub fn check_seed(seed: u64, kernel: bool) -> Result<Compared, Box<Mismatch>> {
     let mut total = Compared::default();
     for (i, level) in LEVELS.into_iter().enumerate() {
         let isa = Isa::ALL[(seed as usize + i) % Isa::ALL.len()].max(least_isa(&module));
-        let setting = Setting { level, isa, shuffle: seed };
+        let bind = if (seed / 4 + i as u64).is_multiple_of(3) { BindMode::Direct } else { BindMode::Lookup };
+        let setting = Setting { level, isa, bind, shuffle: seed };
         match compare(&module, entry, &inputs, setting, kernel) {
             Ok(compared) => {
                 total.stages += compared.stages;

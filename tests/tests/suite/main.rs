@@ -3,12 +3,14 @@
 
 mod case;
 mod channels;
+mod differential;
 mod docs;
 mod errors;
 mod gate;
 mod golden;
 mod hooks;
 mod kernel;
+mod objects;
 mod passes;
 mod registry;
 mod ring;
