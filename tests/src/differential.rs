@@ -97,7 +97,8 @@ pub struct Compared {
     pub stages: u32,
     /// Whether the kernel ran the object.
     pub kernel: bool,
-    /// Settings at which the program was refused with a plain error because its calls need more than BPF's stack.
+    /// Settings at which the program could not run: our own plain error that its calls need more than BPF's stack,
+    /// or the verifier's limit of a million instructions.
     pub refused: u32,
 }
 
@@ -211,10 +212,16 @@ pub fn compare(
             }
         }
         Err(EngineError::Unavailable(_)) => return Ok(Compared { stages, kernel: false, refused: 0 }),
+        Err(error) if error.to_string().contains(VERIFIER_GAVE_UP) => {
+            return Ok(Compared { stages, kernel, refused: 1 });
+        }
         Err(error) => return Err(mismatch("source and kernel", vec![error.to_string()])),
     }
     Ok(Compared { stages, kernel, refused: 0 })
 }
+
+/// What the verifier says of a program with more paths than it walks: no difference, but no run either.
+const VERIFIER_GAVE_UP: &str = "BPF program is too large. Processed 1000001 insn";
 
 fn spell(errors: &[Diagnostic]) -> Vec<String> {
     errors.iter().map(ToString::to_string).collect()
