@@ -5,6 +5,7 @@
 //! say what differed, at which level, and after which pass.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use larrow::engine::{self, EngineError, Inputs, Observed, SelectOrder};
 use larrow_backend_bpf::bind::BindMode;
@@ -96,7 +97,8 @@ pub struct Compared {
     pub stages: u32,
     /// Whether the kernel ran the object.
     pub kernel: bool,
-    /// Settings at which the program was refused with a plain error because its calls need more than BPF's stack.
+    /// Settings at which the program could not run: our own plain error that its calls need more than BPF's stack,
+    /// or the verifier's limit of a million instructions.
     pub refused: u32,
 }
 
@@ -210,10 +212,16 @@ pub fn compare(
             }
         }
         Err(EngineError::Unavailable(_)) => return Ok(Compared { stages, kernel: false, refused: 0 }),
+        Err(error) if error.to_string().contains(VERIFIER_GAVE_UP) => {
+            return Ok(Compared { stages, kernel, refused: 1 });
+        }
         Err(error) => return Err(mismatch("source and kernel", vec![error.to_string()])),
     }
     Ok(Compared { stages, kernel, refused: 0 })
 }
+
+/// What the verifier says of a program with more paths than it walks: no difference, but no run either.
+const VERIFIER_GAVE_UP: &str = "BPF program is too large. Processed 1000001 insn";
 
 fn spell(errors: &[Diagnostic]) -> Vec<String> {
     errors.iter().map(ToString::to_string).collect()
@@ -279,8 +287,9 @@ fn least_isa(module: &Module) -> Isa {
     if needs { Isa::V3 } else { Isa::V1 }
 }
 
-/// How many candidates a reduction looks at before it settles for what it has.
-const MOST_TRIES: u32 = 400;
+/// How long a reduction goes on before it settles for what it has. A program that the verifier takes long to walk
+/// through would be made smaller for hours.
+const REDUCE_FOR: Duration = Duration::from_secs(20);
 
 /// Makes the program of a mismatch small while the mismatch stays between the same two.
 fn reduced(seed: u64, entry: &str, inputs: &Inputs, kernel: bool, found: Mismatch) -> Box<Mismatch> {
@@ -288,11 +297,9 @@ fn reduced(seed: u64, entry: &str, inputs: &Inputs, kernel: bool, found: Mismatc
     let fails = |candidate: &Module| {
         compare(candidate, entry, inputs, found.setting, kernel).err().filter(|m| m.gist() == gist)
     };
-    let mut tries = 0;
-    let program = generate::reduce(&found.program, |candidate| {
-        tries += 1;
-        tries < MOST_TRIES && fails(candidate).is_some()
-    });
+    let end = Instant::now() + REDUCE_FOR;
+    let program =
+        generate::reduce(&found.program, |candidate| Instant::now() < end && fails(candidate).is_some());
     let mut smallest = fails(&program).unwrap_or_else(|| Box::new(found.clone()));
     smallest.seed = Some(seed);
     smallest

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         }
     }
     println!(
-        "; {count} programs, {stages} stages, {refused} refused for their stack, {mismatches} mismatches"
+        "; {count} programs, {stages} stages, {refused} refused for stack or paths, {mismatches} mismatches"
     );
     ExitCode::from(u8::from(mismatches > 0))
 }

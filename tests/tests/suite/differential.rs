@@ -91,7 +91,7 @@ fn generated_programs_mean_the_same_everywhere() {
         }
     }
     eprintln!(
-        "{count} programs, {stages} stages, {on_kernel} on the kernel, {refused} refused for their stack"
+        "{count} programs, {stages} stages, {on_kernel} on the kernel, {refused} refused for stack or paths"
     );
     eprintln!("{coverage}");
     assert!(failed.is_empty(), "{} differences\n{}", failed.len(), failed.join("\n\n"));

@@ -300,8 +300,10 @@ fn counts(module: &Module, observed: &Observed, kind: SiteKind) -> [u64; 4] {
     observed.sites[&*site.name]
 }
 
-/// Sent is received and left, element by element, and what the hooks counted is what happened.
-fn check(level: u8, module: &Module, observed: &Observed, done: &Worked) {
+/// Sent is received and left, element by element, and what the hooks counted is what happened. Returns whether it
+/// was the contest that is wanted: two million operations, both receivers with a share, the senders taking turns,
+/// both CPUs seen at work at once.
+fn check(level: u8, module: &Module, observed: &Observed, done: &Worked) -> bool {
     let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("64 bits"));
     let by_sender: Vec<(u8, u64)> = observed.maps["sent"]
         .iter()
@@ -327,11 +329,7 @@ fn check(level: u8, module: &Module, observed: &Observed, done: &Worked) {
     assert_eq!((received, closed), (in_kernel.count, 0));
     assert_eq!(received + empty + starved, done.recv_tries, "each try counted once");
     let operations = all.count + in_kernel.count + in_user.count;
-    assert!(operations >= 2_000_000, "{operations} operations");
-    assert!(in_kernel.count > 0 && in_user.count > 0, "both receivers had a share");
     let changes = in_kernel.changes + in_user.changes;
-    assert!(changes > 100, "the senders took turns {changes} times only");
-    assert!(done.user.witnessed > 0, "the two CPUs were never at work at once");
     eprintln!(
         "two CPUs, -l={level}: {operations} operations in {:.2?} ({:.2?} of processor time); sent {sent} in the \
          kernel and {} in user space, full {full}, contended {contended}; received {received} in the kernel and {} \
@@ -346,7 +344,16 @@ fn check(level: u8, module: &Module, observed: &Observed, done: &Worked) {
         done.user.refused,
         done.user.contended,
     );
+    // How the work was shared is the scheduler's choice, and the machine may have other things to do.
+    operations >= 2_000_000
+        && in_kernel.count > 0
+        && in_user.count > 0
+        && changes > 100
+        && done.user.witnessed > 0
 }
+
+/// How often the contest is tried: every try must be exact, and one must have been a contest.
+const ATTEMPTS: u32 = 5;
 
 #[test]
 fn two_cpus_share_a_channel_and_lose_nothing() {
@@ -370,13 +377,17 @@ fn two_cpus_share_a_channel_and_lose_nothing() {
         let options = Options { level, ..Options::default() };
         let output = target::compile(&mut module, &pipeline, &options, &target, Some(&source), &mut [])
             .unwrap_or_else(|errors| panic!("{errors:#?}"));
-        let mut loaded = Loaded::new(&output.object, &module).unwrap_or_else(|e| panic!("-l={level}: {e}"));
-        let done = work(loaded.inner(), ring, [first, second]);
-        // A last run looks at everything; a sender without a number below four sends nothing.
-        let observed = loaded
-            .run("sender", &Inputs::default().packet([0xff; 64]))
-            .unwrap_or_else(|e| panic!("-l={level}: {e}"));
-        assert_eq!(observed.ret, Some(0));
-        check(level, &module, &observed, &done);
+        let contested = (0..ATTEMPTS).any(|_| {
+            let mut loaded =
+                Loaded::new(&output.object, &module).unwrap_or_else(|e| panic!("-l={level}: {e}"));
+            let done = work(loaded.inner(), ring, [first, second]);
+            // A last run looks at everything; a sender without a number below four sends nothing.
+            let observed = loaded
+                .run("sender", &Inputs::default().packet([0xff; 64]))
+                .unwrap_or_else(|e| panic!("-l={level}: {e}"));
+            assert_eq!(observed.ret, Some(0));
+            check(level, &module, &observed, &done)
+        });
+        assert!(contested, "-l={level}: the two CPUs never worked on the channel together");
     }
 }
