@@ -1,4 +1,4 @@
-// clang -g -O2 -target bpf -mcpu=v3 -c clang.c -o clang.o && llvm-strip -g clang.o
+// clang -g -O2 -target bpf -mcpu=v3 -ffile-compilation-dir=. -c clang.c -o clang.o && llvm-strip -g clang.o
 typedef unsigned int u32;
 typedef unsigned long long u64;
 #define SEC(n) __attribute__((section(n), used))
