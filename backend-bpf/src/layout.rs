@@ -9,7 +9,7 @@ use larrow_ir::cranelift_entity::packed_option::PackedOption;
 use larrow_ir::{FuncId, Value};
 
 use crate::frame::Frame;
-use crate::isa::{AluOp, AtomicOp, Cond, Inst, Isa, Reg, Src, Width};
+use crate::isa::{AluOp, AtomicOp, Cond, Inst, Isa, Reg, Size, Src, Width};
 use crate::mach::{Base, Callee, Label, MachFunc, MachInst, MachOp, Mem, Rhs, Symbol};
 
 /// An instruction that refers to something outside its function.
@@ -109,6 +109,7 @@ impl Item {
 pub fn assemble(func: &MachFunc<Reg>, frame: &Frame, isa: Isa) -> Code {
     let mut asm = Assembler { func, frame, isa, items: Vec::new(), labels: 0, threads: thread(func) };
     asm.labels = u32::try_from(func.blocks.len()).expect("fewer than 2³² blocks");
+    asm.touch_frame();
     asm.place_blocks();
     asm.drop_unreached();
     asm.relax();
@@ -142,6 +143,21 @@ struct Assembler<'a> {
 impl Assembler<'_> {
     fn push(&mut self, item: Item, inst: &MachInst<Reg>) {
         self.items.push(Placed { item, pos: inst.pos, value: inst.value });
+    }
+
+    /// Writes the far end of a frame from which addresses are passed to subprograms. The verifier allots a frame by
+    /// what was written of it, and stops with an error of its own ("verifier bug: stack slot 0, total slots 0", seen
+    /// on Linux 6.18) where a subprogram holds an address beyond that.
+    fn touch_frame(&mut self) {
+        let insts = || self.func.blocks.iter().flat_map(|b| &b.insts);
+        let takes = insts().any(|i| matches!(i.op, MachOp::FrameAddress { .. }));
+        let calls = insts().any(|i| matches!(i.op, MachOp::Call { callee: Callee::Func(_), .. }));
+        if takes && calls {
+            let end = i16::try_from(self.frame.size.next_multiple_of(8)).unwrap_or(i16::MAX);
+            let item = Item::Inst(Inst::store(Size::DW, Reg::FP, -end, 0));
+            let pos = insts().map(|i| i.pos).find(|&p| p != Pos::None).unwrap_or_default();
+            self.items.push(Placed { item, pos, value: PackedOption::default() });
+        }
     }
 
     /// The blocks that control reaches after threading, in order.
