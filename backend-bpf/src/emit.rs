@@ -1,17 +1,19 @@
 //! From compiled functions to an object: code with relocations and lines, maps, data, types.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
 use larrow_ir::{FuncId, GlobalId, GlobalSection, MapId, MapKind, Module, Pos, Type, TypeKind, align_up};
+use larrow_passes::lower::SITES_MAP;
 
 use crate::btf::{self, Btf, IntEncoding, Linkage, Member, Parameter, TypeId};
 use crate::compile::{CompiledFunc, CompiledModule};
 use crate::isa;
 use crate::mach::Symbol;
 use crate::object::{
-    Contents, DataSection, DataSymbol, Function, Layout, Line, MapKind as ObjectMapKind, MapSpec, Object,
-    Program, Relocation, Target,
+    Contents, CustomSection, DataSection, DataSymbol, Function, Layout, Line, MapKind as ObjectMapKind,
+    MapSpec, Object, Program, Relocation, Target,
 };
 
 /// What cannot be put into an object.
@@ -45,6 +47,7 @@ pub enum EmitError {
 pub fn emit(compiled: &CompiledModule, source: Option<&str>) -> Result<Object, EmitError> {
     let module = &compiled.module;
     let mut object = Object { license: "GPL".into(), ..Object::default() };
+    object.custom.extend(site_table(module));
     let mut types = Types::default();
     let direct = directly_addressed(compiled)?;
     let maps = emit_maps(module, &direct, &mut object, &mut types);
@@ -88,6 +91,22 @@ fn directly_addressed(compiled: &CompiledModule) -> Result<IndexSet<MapId>, Emit
         Some(id) => Err(EmitError::MixedAccess { map: compiled.module.decls.maps.name(id).to_string() }),
         None => Ok(direct),
     }
+}
+
+/// The section that names the records of the site map.
+pub const SITES_SECTION: &str = ".larrow.sites";
+
+/// The table that tells user space what each record of the site map counts: a line per site with its number, kind,
+/// name and channel (`-` if it is not one known to the compiler), tabs between. Loaders pass it over.
+fn site_table(module: &Module) -> Option<CustomSection> {
+    module.decls.maps.id(SITES_MAP)?;
+    let mut table = String::new();
+    for (id, site) in module.decls.sites.iter() {
+        let chan = site.chan.map_or("-", |c| module.decls.chans.name(c));
+        writeln!(table, "{}\t{}\t{}\t{chan}", id.as_u32(), site.kind.name(), site.name)
+            .expect("strings grow");
+    }
+    Some(CustomSection { name: SITES_SECTION.into(), bytes: table.into_bytes() })
 }
 
 /// Objects relocate addresses inside values for data sections only; so such a map becomes one, `.data.NAME`, which

@@ -28,4 +28,4 @@ pub mod target;
 mod tests;
 
 pub use compile::{CompiledFunc, CompiledModule, Stage, TargetOptions, compile_module};
-pub use emit::{EmitError, btf_type, emit};
+pub use emit::{EmitError, SITES_SECTION, btf_type, emit};
