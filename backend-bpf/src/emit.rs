@@ -101,7 +101,7 @@ pub const SITES_SECTION: &str = ".larrow.sites";
 fn site_table(module: &Module) -> Option<CustomSection> {
     module.decls.maps.id(SITES_MAP)?;
     let mut table = String::new();
-    for (id, site) in module.decls.sites.iter() {
+    for (id, site) in &module.decls.sites {
         let chan = site.chan.map_or("-", |c| module.decls.chans.name(c));
         writeln!(table, "{}\t{}\t{}\t{chan}", id.as_u32(), site.kind.name(), site.name)
             .expect("strings grow");
